@@ -1,0 +1,109 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors of a request, before anything was changed.
+var (
+	// ErrBadGroupName: the name can't be a group's.
+	ErrBadGroupName = errors.New("not a group name")
+	// ErrUnknownGroup: no plugin or configuration ever declared the group.
+	ErrUnknownGroup = errors.New("unknown group")
+	// ErrWrongMethod: fetch and mark are for poll queues only.
+	ErrWrongMethod = errors.New("not a poll queue")
+	// ErrBadData: a message is not acceptable JSON. See DataError.
+	ErrBadData = errors.New("not acceptable as a message")
+	// ErrTooLarge: a message or a request is over its limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrBadToken: the token was changed, cut short, or made for another queue.
+	ErrBadToken = errors.New("not a token of this queue")
+	// ErrKeyReused: the idempotency key was used before with other data.
+	ErrKeyReused = errors.New("idempotency key used before with other data")
+	// ErrUnauthorized: no key, or not a valid one.
+	ErrUnauthorized = errors.New("no valid API key")
+	// ErrForbidden: a valid key that does not allow this.
+	ErrForbidden = errors.New("not allowed by this API key")
+	// ErrGroupTaken: the group belongs to another plugin.
+	ErrGroupTaken = errors.New("group belongs to another plugin")
+)
+
+// Errors of a store.
+var (
+	// ErrNoMessage: the group has no message with this id.
+	ErrNoMessage = errors.New("no such message")
+	// ErrNoRecord: the bucket has no record with this key.
+	ErrNoRecord = errors.New("no such record")
+	// ErrConflict: the record was changed meanwhile; read it and try again.
+	ErrConflict = errors.New("changed by somebody else meanwhile")
+	// ErrStoreFull: no space is left. Nothing was changed.
+	ErrStoreFull = errors.New("no space left for the store")
+	// ErrInUse: another process has the store open.
+	ErrInUse = errors.New("in use by another process")
+	// ErrNewer: a newer version of the program wrote the store.
+	ErrNewer = errors.New("written by a newer version")
+	// ErrClosed: the store was closed. Nothing was changed.
+	ErrClosed = errors.New("store is closed")
+)
+
+// DataError says where a message is not acceptable. It matches ErrBadData.
+type DataError struct {
+	// Line is the line of an NDJSON request, from 1; 0 for a single value.
+	Line int
+	// Offset is the byte of the value, from 0, at which the fault was seen.
+	Offset int
+	Reason string
+}
+
+func (e *DataError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("line %d, byte %d: %s", e.Line, e.Offset, e.Reason)
+	}
+	return fmt.Sprintf("byte %d: %s", e.Offset, e.Reason)
+}
+
+// Is makes errors.Is(err, ErrBadData) true.
+func (e *DataError) Is(target error) bool { return target == ErrBadData }
+
+// UnavailableError says why a group can't be formatted now. Its messages are
+// safe and more can be added.
+type UnavailableError struct {
+	Plugin string
+	// Reason is for operators and pollers alike: what is wrong, in words,
+	// and what happens next.
+	Reason string
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("plugin %s can't format this queue now: %s", e.Plugin, e.Reason)
+}
+
+// Rejection is one message that a plugin says it can't format.
+type Rejection struct {
+	ID     ID
+	Reason string
+}
+
+// RejectedError says which messages of a batch the plugin can't format.
+type RejectedError struct {
+	Plugin     string
+	Rejections []Rejection
+}
+
+func (e *RejectedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "plugin %s can't format", e.Plugin)
+	for i, r := range e.Rejections {
+		if i == 3 {
+			fmt.Fprintf(&b, " and %d more", len(e.Rejections)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		fmt.Fprintf(&b, " message %d: %s", r.ID, r.Reason)
+	}
+	return b.String()
+}

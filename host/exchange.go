@@ -1,0 +1,260 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Sizes of batches and messages.
+const (
+	// DefaultFetch is how many messages a fetch hands out unless told
+	// otherwise; Haplo's number.
+	DefaultFetch = 16
+	// MaxFetch is the most that one fetch hands out.
+	MaxFetch = 1000
+	// MaxBatchBytes is up to how many bytes of data a batch holds, unless its
+	// first message alone is larger: 16 MiB.
+	MaxBatchBytes = 16 << 20
+	// MaxMessageBytes is the largest message: 4 MiB.
+	MaxMessageBytes = 4 << 20
+	// MaxAddition is the most messages in one request to add, and
+	// MaxAdditionBytes the longest such request: 16 MiB.
+	MaxAddition      = 10_000
+	MaxAdditionBytes = 16 << 20
+	// MaxKeyBytes is the longest idempotency key.
+	MaxKeyBytes = 255
+)
+
+// Exchange takes messages in and hands them out. It holds nothing itself and is
+// safe for concurrent use.
+type Exchange struct {
+	Store      Store
+	Queues     *Queues
+	Tokens     *Tokens
+	Formatters Formatters
+}
+
+// Fetched is a batch as it leaves the building.
+type Fetched struct {
+	// Delivery is a name of this fetch, for logs and records.
+	Delivery string
+	Token    Token
+	IDs      Ranges
+	// Unread counts the group's unread messages, those of the batch included.
+	Unread   uint64
+	Document Document
+	// SHA256 is the digest of Document.Body.
+	SHA256 [sha256.Size]byte
+}
+
+// Marked is the outcome of a mark.
+type Marked struct {
+	// Marked counts the messages that were not read before.
+	Marked uint64 `json:"markedCount"`
+	// Unread counts those that are unread now.
+	Unread uint64 `json:"unreadCount"`
+}
+
+// AddRequest is what a producer sends.
+type AddRequest struct {
+	Group GroupName
+	// Body is one JSON value, or NDJSON if Lines is true. It must not change
+	// until Add returns.
+	Body  []byte
+	Lines bool
+	// Key is the idempotency key; see Addition. It may be empty.
+	Key string
+}
+
+// Add commits messages to a group and returns their ids. They are on disk when
+// it returns. It fails with ErrUnknownGroup, ErrBadData, ErrTooLarge,
+// ErrKeyReused or an error of the store, and then nothing was added.
+func (x *Exchange) Add(ctx context.Context, r AddRequest) ([]ID, error) {
+	if _, err := x.Queues.Queue(r.Group); err != nil {
+		return nil, err
+	}
+	if err := checkKey(r.Key); err != nil {
+		return nil, err
+	}
+	a := Addition{Group: r.Group, Key: r.Key}
+	if r.Lines {
+		all, err := CheckLines(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		a.Data = all
+	} else {
+		data, err := CheckData(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		a.Data = []json.RawMessage{data}
+	}
+	if len(a.Data) > MaxAddition {
+		return nil, fmt.Errorf("%w: %d messages at once, at most %d are allowed", ErrTooLarge, len(a.Data), MaxAddition)
+	}
+	for i, data := range a.Data {
+		if len(data) > MaxMessageBytes {
+			return nil, fmt.Errorf("%w: message %d has %d bytes, at most %d are allowed", ErrTooLarge, i+1, len(data), MaxMessageBytes)
+		}
+	}
+	return x.Store.Append(ctx, a)
+}
+
+func checkKey(key string) error {
+	if len(key) > MaxKeyBytes {
+		return fmt.Errorf("%w: the idempotency key has %d bytes, at most %d are allowed", ErrTooLarge, len(key), MaxKeyBytes)
+	}
+	if strings.ContainsFunc(key, notHeaderText) {
+		return &DataError{Reason: "the idempotency key has characters outside printable ASCII"}
+	}
+	return nil
+}
+
+// Fetch formats the oldest unread messages of a poll queue, at most limit. It
+// changes nothing: the same messages come again until they are marked. An
+// empty queue gives a document of an empty batch.
+func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int) (Fetched, error) {
+	q, err := x.pollQueue(g)
+	if err != nil {
+		return Fetched{}, err
+	}
+	messages, err := x.Store.Unread(ctx, g, limit, MaxBatchBytes)
+	if err != nil {
+		return Fetched{}, err
+	}
+	counts, err := x.Store.Counts(ctx, g)
+	if err != nil {
+		return Fetched{}, err
+	}
+	b := Batch{Group: g, Messages: messages}
+	ids := b.IDs()
+	b.Token = x.Tokens.Seal(g, ids)
+	document, err := x.format(ctx, q, b)
+	if err != nil {
+		return Fetched{}, err
+	}
+	return Fetched{
+		Delivery: strings.ToLower(rand.Text()),
+		Token:    b.Token,
+		IDs:      ids,
+		Unread:   counts.Unread,
+		Document: document,
+		SHA256:   sha256.Sum256(document.Body),
+	}, nil
+}
+
+// Await returns when the group has an unread message or ctx has ended, and
+// never fails for the latter.
+func (x *Exchange) Await(ctx context.Context, g GroupName) error {
+	if _, err := x.pollQueue(g); err != nil {
+		return err
+	}
+	changed, stop := x.Store.Watch(g)
+	defer stop()
+	for {
+		counts, err := x.Store.Counts(ctx, g)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil || counts.Unread > 0 {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Mark records the messages of a token as read. It may be repeated: messages
+// that are read already are not counted. It fails with ErrBadToken and marks
+// nothing unless the token is whole and this queue's own.
+func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token) (Marked, error) {
+	if _, err := x.pollQueue(g); err != nil {
+		return Marked{}, err
+	}
+	ids, err := x.Tokens.Open(g, token)
+	if err != nil {
+		return Marked{}, err
+	}
+	moved, after, err := x.Store.Move(ctx, g, ids, Read)
+	return Marked{Marked: moved, Unread: after.Unread}, err
+}
+
+// PreviewToken stands in for the token of a preview; it can't be marked.
+const PreviewToken Token = "preview"
+
+// Preview formats the given messages as Fetch would, whatever their status, and
+// changes nothing. It fails with ErrNoMessage if one does not exist.
+func (x *Exchange) Preview(ctx context.Context, g GroupName, ids Ranges) (Document, error) {
+	q, err := x.Queues.Queue(g)
+	if err != nil {
+		return Document{}, err
+	}
+	if ids.Count() > MaxFetch {
+		return Document{}, fmt.Errorf("%w: %d messages in one preview, at most %d are allowed", ErrTooLarge, ids.Count(), MaxFetch)
+	}
+	b := Batch{Group: g, Token: PreviewToken}
+	for id := range ids.IDs() {
+		m, err := x.Store.Message(ctx, g, id)
+		if err != nil {
+			return Document{}, fmt.Errorf("message %d of %q: %w", id, g, err)
+		}
+		b.Messages = append(b.Messages, m.Message)
+	}
+	return x.format(ctx, q, b)
+}
+
+// MakeUnread hands messages out again, each in its old place, and returns how
+// many were read or held before. Ids without a message are passed over.
+func (x *Exchange) MakeUnread(ctx context.Context, g GroupName, ids Ranges) (moved uint64, after Counts, err error) {
+	if _, err := x.Queues.Queue(g); err != nil {
+		return 0, Counts{}, err
+	}
+	return x.Store.Move(ctx, g, ids, Unread)
+}
+
+// Prune deletes the read messages that were added before a time and returns
+// how many. It works in small steps, so that adding goes on meanwhile.
+func (x *Exchange) Prune(ctx context.Context, g GroupName, before time.Time) (pruned uint64, err error) {
+	const step = 1000
+	if _, err := x.Queues.Queue(g); err != nil {
+		return 0, err
+	}
+	for {
+		n, err := x.Store.Prune(ctx, g, before, step)
+		pruned += n
+		if err != nil || n < step {
+			return pruned, err
+		}
+	}
+}
+
+func (x *Exchange) pollQueue(g GroupName) (Queue, error) {
+	q, err := x.Queues.Queue(g)
+	if err == nil && q.Method != Poll {
+		err = fmt.Errorf("%w: %q has the method %q", ErrWrongMethod, g, q.Method)
+	}
+	return q, err
+}
+
+func (x *Exchange) format(ctx context.Context, q Queue, b Batch) (Document, error) {
+	if !q.Formats {
+		return WriteDefault(b)
+	}
+	d, err := x.Formatters.WriteMessages(ctx, q.Plugin, b)
+	if err != nil {
+		return Document{}, err
+	}
+	if err := d.Check(); err != nil {
+		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: err.Error()}
+	}
+	return d, nil
+}

@@ -1,0 +1,51 @@
+package host
+
+import (
+	"context"
+	"time"
+)
+
+// Formatters is what the exchange needs of plugins.
+type Formatters interface {
+	// WriteMessages has the named plugin format a batch. It returns an
+	// *UnavailableError if the plugin can't be asked or fails, whatever the
+	// way, and a *RejectedError if the plugin names messages that it can't
+	// format.
+	WriteMessages(ctx context.Context, plugin string, b Batch) (Document, error)
+}
+
+// PluginState is where a plugin file is in its life.
+type PluginState string
+
+const (
+	// PluginStarting: the file was seen and is being copied, started or checked.
+	PluginStarting PluginState = "starting"
+	// PluginActive: it runs and its groups are served.
+	PluginActive PluginState = "active"
+	// PluginBackingOff: it ended or failed and is tried again later.
+	PluginBackingOff PluginState = "backing off"
+	// PluginRejected: it can't be used until the file is changed.
+	PluginRejected PluginState = "rejected"
+)
+
+// PluginStatus describes one file of the plugin folder.
+type PluginStatus struct {
+	// File is the name of the file in the folder.
+	File  string      `json:"file"`
+	State PluginState `json:"state"`
+	// Reason says, in words, why the state is not active and what to do.
+	Reason string `json:"reason,omitempty"`
+	// Name, Version and Groups are what the plugin says of itself.
+	Name    string      `json:"name,omitempty"`
+	Version string      `json:"version,omitempty"`
+	Groups  []GroupName `json:"groups,omitempty"`
+	// Refused are the groups that it declared and did not get, each with the
+	// reason.
+	Refused map[GroupName]string `json:"refused,omitempty"`
+	// Digest is the SHA-256 of the file that runs, in hex.
+	Digest string `json:"digest,omitempty"`
+	// PID is 0 if no process runs.
+	PID      int       `json:"pid,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Restarts int       `json:"restarts"`
+}

@@ -1,0 +1,174 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Queue is what is known of a group.
+type Queue struct {
+	Group       GroupName `json:"group"`
+	Method      Method    `json:"method"`
+	Title       string    `json:"title,omitempty"`
+	Description string    `json:"description,omitempty"`
+	// Schedule is the plugin's default for a send group, as cron text.
+	Schedule string `json:"schedule,omitempty"`
+	// Plugin is the name of the plugin that the group belongs to; empty for
+	// a group that only the configuration declares.
+	Plugin string `json:"plugin,omitempty"`
+	// Formats says that the plugin writes the documents; if not, the default
+	// format is used.
+	Formats bool `json:"formats,omitempty"`
+	// File is the plugin's file name, so that the group keeps its owner while
+	// the plugin can't say who it is.
+	File string `json:"file,omitempty"`
+}
+
+const queueBucket = "queues"
+
+// Queues knows every group that was ever declared, by a plugin or by the
+// configuration. Groups are remembered in the store and never forgotten, so
+// that they accept messages while their plugin is missing or broken. It is safe
+// for concurrent use.
+type Queues struct {
+	records    Records
+	writing    sync.Mutex
+	mu         sync.RWMutex
+	remembered map[GroupName]Record
+	configured map[GroupName]Queue
+	effective  map[GroupName]Queue
+}
+
+// OpenQueues reads the remembered groups. The configured ones are added to
+// them; where a plugin declares the same group, a method, title or description
+// of the configuration wins.
+func OpenQueues(ctx context.Context, records Records, configured []Queue) (*Queues, error) {
+	q := &Queues{
+		records:    records,
+		remembered: map[GroupName]Record{},
+		configured: map[GroupName]Queue{},
+		effective:  map[GroupName]Queue{},
+	}
+	all, err := records.Records(ctx, queueBucket)
+	if err != nil {
+		return nil, fmt.Errorf("read the known queues: %w", err)
+	}
+	for _, record := range all {
+		if err := q.set(record); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range configured {
+		if err := CheckGroupName(c.Group); err != nil {
+			return nil, err
+		}
+		q.configured[c.Group] = c
+		if _, known := q.remembered[c.Group]; !known {
+			c.Method = cmp.Or(c.Method, Poll)
+			if err := q.remember(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for g := range q.remembered {
+		q.refresh(g)
+	}
+	return q, nil
+}
+
+// set takes over a record of the store.
+func (q *Queues) set(record Record) error {
+	var known Queue
+	if err := json.Unmarshal(record.Value, &known); err != nil || known.Group != GroupName(record.Key) {
+		return fmt.Errorf("record of queue %q is malformed: %v", record.Key, err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.remembered[known.Group] = record
+	q.refresh(known.Group)
+	return nil
+}
+
+// refresh works out what holds for a group; q.mu is held, or nobody else
+// knows q yet.
+func (q *Queues) refresh(g GroupName) {
+	var known Queue
+	_ = json.Unmarshal(q.remembered[g].Value, &known) // set has checked it
+	if c, ok := q.configured[g]; ok {
+		known.Method = cmp.Or(c.Method, known.Method)
+		known.Title = cmp.Or(c.Title, known.Title)
+		known.Description = cmp.Or(c.Description, known.Description)
+	}
+	q.effective[g] = known
+}
+
+// Queue returns what is known of a group, or ErrUnknownGroup.
+func (q *Queues) Queue(g GroupName) (Queue, error) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	known, ok := q.effective[g]
+	if !ok {
+		return Queue{}, ErrUnknownGroup
+	}
+	return known, nil
+}
+
+// All returns every queue in the order of the names.
+func (q *Queues) All() []Queue {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(q.effective), func(a, b Queue) int { return cmp.Compare(a.Group, b.Group) })
+}
+
+// Declare remembers a group of a plugin. It fails with ErrGroupTaken, naming
+// the owner, while the group belongs to another plugin, unless released says
+// that this one has gone for good.
+func (q *Queues) Declare(ctx context.Context, d Queue, released func(owner Queue) bool) error {
+	if err := CheckGroupName(d.Group); err != nil {
+		return err
+	}
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	q.mu.RLock()
+	record, known := q.remembered[d.Group]
+	q.mu.RUnlock()
+	if known {
+		var owner Queue
+		_ = json.Unmarshal(record.Value, &owner) // set has checked it
+		if owner == d {
+			return nil
+		}
+		if owner.Plugin != "" && owner.Plugin != d.Plugin && !released(owner) {
+			return fmt.Errorf("%w: %q (file %q)", ErrGroupTaken, owner.Plugin, owner.File)
+		}
+	}
+	return q.remember(ctx, d)
+}
+
+func (q *Queues) remember(ctx context.Context, d Queue) error {
+	value, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	q.mu.RLock()
+	record := Record{Key: string(d.Group), Value: value, Revision: q.remembered[d.Group].Revision}
+	q.mu.RUnlock()
+	record.Revision, err = q.records.PutRecord(ctx, queueBucket, record)
+	if errors.Is(err, ErrConflict) {
+		// Another daemon has declared it meanwhile; theirs holds until the
+		// next declaration.
+		if record, err = q.records.Record(ctx, queueBucket, record.Key); err == nil {
+			return q.set(record)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remember queue %q: %w", d.Group, err)
+	}
+	return q.set(record)
+}
