@@ -1,0 +1,142 @@
+package boltstore_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/goleak"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/boltstore"
+	"github.com/restante/restante/host/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t testing.TB) storetest.Opened {
+		var moved time.Duration
+		config := boltstore.Config{
+			Path: filepath.Join(t.TempDir(), "restante.db"),
+			Now:  func() time.Time { return time.Now().Add(moved) },
+		}
+		return opened(t, config, func(d time.Duration) { moved += d })
+	})
+}
+
+func opened(t testing.TB, config boltstore.Config, move func(time.Duration)) storetest.Opened {
+	s := open(t, config)
+	return storetest.Opened{
+		A: s, B: s, Check: s.Check, Move: move,
+		Reopen: func() storetest.Opened {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return opened(t, config, move)
+		},
+	}
+}
+
+func open(t testing.TB, config boltstore.Config) *boltstore.Store {
+	s, err := boltstore.Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestOpenRefuses(t *testing.T) {
+	write := func(content string) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		prepare func(t *testing.T, path string)
+		want    string
+		is      error
+	}{
+		"another process's":  {func(t *testing.T, path string) { open(t, boltstore.Config{Path: path}) }, "in use", host.ErrInUse},
+		"a newer version's":  {newerSchema, "its schema is 2 and this program knows 1", host.ErrNewer},
+		"a text file":        {write(strings.Repeat("no store\n", 5000)), "damaged, or not a store", nil},
+		"a short file":       {write("x"), "", nil},
+		"in a lost folder":   {func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, "no such file", os.ErrNotExist},
+		"in place of folder": {func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is a directory", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "restante.db")
+			c.prepare(t, path)
+			_, err := boltstore.Open(boltstore.Config{Path: path})
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("Open = %v, want an error with %q and the path", err, c.want)
+			}
+			if c.is != nil && !errors.Is(err, c.is) {
+				t.Errorf("Open = %v, want %v", err, c.is)
+			}
+		})
+	}
+}
+
+func newerSchema(t *testing.T, path string) {
+	open(t, boltstore.Config{Path: path}).Close()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{2}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckFindsFaults(t *testing.T) {
+	id := func(n byte) []byte { return []byte{0, 0, 0, 0, 0, 0, 0, n} }
+	for name, damage := range map[string]func(messages, keys *bolt.Bucket) error{
+		"a lost message": func(m, _ *bolt.Bucket) error { return m.Delete(id(2)) },
+		"a cut message":  func(m, _ *bolt.Bucket) error { return m.Put(id(2), []byte{1}) },
+		"other bytes":    func(m, _ *bolt.Bucket) error { return m.Put(id(2), append(m.Get(id(2)), '}')) },
+		"a late message": func(m, _ *bolt.Bucket) error { return m.Put(id(9), m.Get(id(2))) },
+		"a dead key": func(_, k *bolt.Bucket) error {
+			return k.Put([]byte("k"), append([]byte{77, 1}, make([]byte, 16)...))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "restante.db")
+			s := open(t, boltstore.Config{Path: path})
+			a := host.Addition{Group: "g", Data: []json.RawMessage{[]byte("1"), []byte("2"), []byte("3")}}
+			if _, err := s.Append(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(); err != nil {
+				t.Fatalf("Check of a sound store = %v", err)
+			}
+			s.Close()
+			db, err := bolt.Open(path, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bolt.Tx) error {
+				g := tx.Bucket([]byte("groups")).Bucket([]byte("g"))
+				return damage(g.Bucket([]byte("messages")), g.Bucket([]byte("keys")))
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if err := open(t, boltstore.Config{Path: path}).Check(); err == nil {
+				t.Error("Check found nothing")
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}

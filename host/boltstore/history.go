@@ -1,0 +1,130 @@
+package boltstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/restante/restante/host"
+)
+
+// Message implements host.History.
+func (s *Store) Message(_ context.Context, g host.GroupName, id host.ID) (found host.Listed, err error) {
+	state := s.state(g)
+	status, ok := state.Status(id)
+	if !ok {
+		return found, host.ErrNoMessage
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		value := tx.Bucket(groupsBucket).Bucket([]byte(g)).Bucket(messagesBucket).Get(idKey(id))
+		if value == nil {
+			return host.ErrNoMessage // pruned meanwhile
+		}
+		m, err := decodeMessage(id, value)
+		found = host.Listed{Message: m, Status: status}
+		return err
+	})
+	return found, err
+}
+
+// List implements host.History.
+func (s *Store) List(_ context.Context, g host.GroupName, before host.ID, limit int) (found []host.Listed, err error) {
+	state := s.state(g)
+	if before == 0 || before > state.Last {
+		before = state.Last + 1
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
+		if bucket == nil {
+			return nil
+		}
+		cursor := bucket.Bucket(messagesBucket).Cursor()
+		k, v := cursor.Seek(idKey(before))
+		if k == nil {
+			k, v = cursor.Last()
+		} else {
+			k, v = cursor.Prev()
+		}
+		for ; k != nil && len(found) < limit; k, v = cursor.Prev() {
+			id := keyID(k)
+			status, ok := state.Status(id)
+			if !ok {
+				continue // added meanwhile
+			}
+			m, err := decodeMessage(id, v)
+			if err != nil {
+				return fmt.Errorf("message %d of %q: %w", id, g, err)
+			}
+			found = append(found, host.Listed{Message: m, Status: status})
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Prune implements host.History.
+func (s *Store) Prune(ctx context.Context, name host.GroupName, before time.Time, limit int) (pruned uint64, err error) {
+	err = s.do(ctx, 0, func(c *commit) error {
+		g, err := c.group(name)
+		if g == nil || err != nil {
+			return err
+		}
+		old, err := g.prunable(before, limit)
+		if err != nil {
+			return err
+		}
+		pruned = old.Count()
+		c.dirty = c.dirty || pruned > 0
+		return g.prune(old)
+	})
+	return pruned, err
+}
+
+// prunable finds the oldest read messages from before a time.
+func (g *groupCommit) prunable(before time.Time, limit int) (old host.Ranges, err error) {
+	cursor := g.messages.Cursor()
+	for r := range g.state.Read() {
+		_, v := cursor.Seek(idKey(r.First))
+		for id := r.First; id <= r.Last; id++ {
+			if old.Count() == uint64(limit) {
+				return old, nil
+			}
+			m, err := decodeMessage(id, v)
+			if err != nil {
+				return host.Ranges{}, fmt.Errorf("message %d: %w", id, err)
+			}
+			if !m.Time.Before(before) {
+				return old, nil // no later one is older
+			}
+			old.Add(host.Range{First: id, Last: id})
+			_, v = cursor.Next()
+		}
+	}
+	return old, nil
+}
+
+// prune deletes messages, and each idempotency key with the last message that
+// was added with it.
+func (g *groupCommit) prune(old host.Ranges) error {
+	for id := range old.IDs() {
+		m, err := decodeMessage(id, g.messages.Get(idKey(id)))
+		if err != nil {
+			return err
+		}
+		if m.Key != "" {
+			known, err := decodeAddition(g.keys.Get([]byte(m.Key)))
+			if err == nil && id == known.first+host.ID(known.count)-1 {
+				if err := g.keys.Delete([]byte(m.Key)); err != nil {
+					return err
+				}
+			}
+		}
+		if err := g.messages.Delete(idKey(id)); err != nil {
+			return err
+		}
+	}
+	g.state.Forget(old)
+	return nil
+}

@@ -1,0 +1,199 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/restante/restante/host"
+)
+
+// Config says where the store is.
+type Config struct {
+	// Path is the file; it is made if it does not exist, readable by its owner
+	// alone.
+	Path string
+	// Now stamps messages; nil is time.Now.
+	Now func() time.Time
+}
+
+// Store keeps everything in one file. It is safe for concurrent use within the
+// one process that may have it open.
+type Store struct {
+	db  *bolt.DB
+	now func() time.Time
+	watchers
+
+	// states holds what every group's state was at the latest commit. The
+	// states are never changed: a commit puts new ones in their place.
+	statesMu sync.RWMutex
+	states   map[host.GroupName]*host.State
+
+	queueMu sync.RWMutex // held for reading while sending to queue
+	closed  bool
+	queue   chan *operation
+	done    chan struct{} // closed when the committing goroutine has ended
+
+	// Only the committing goroutine uses these.
+	failed    error
+	fullUntil time.Time
+}
+
+const schemaVersion = 1
+
+var (
+	metaBucket    = []byte("meta")
+	schemaKey     = []byte("schema")
+	groupsBucket  = []byte("groups")
+	recordsBucket = []byte("records")
+)
+
+// lockWait is how long Open waits for another process to let go of the file.
+const lockWait = 500 * time.Millisecond
+
+// Open opens the file of a store, or makes it. It fails with host.ErrInUse
+// while another process has it open, and with host.ErrNewer if a newer version
+// of this program wrote it.
+func Open(c Config) (*Store, error) {
+	db, err := bolt.Open(c.Path, 0o600, &bolt.Options{
+		Timeout: lockWait,
+		// The free pages are not written with every commit, as that costs
+		// more the more there are. Close writes them once, so that the next
+		// start need not look for them; after a crash the start takes longer.
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		NoStatistics:   true,
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("open store %s: %w", c.Path, host.ErrInUse)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("open store %s: it is damaged, or not a store: %w", c.Path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open store %s: %w", c.Path, plainError(err))
+	}
+	s := &Store{
+		db:     db,
+		now:    c.Now,
+		states: map[host.GroupName]*host.State{},
+		queue:  make(chan *operation, maxOperations),
+		done:   make(chan struct{}),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.prepare(); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open store %s: %w", c.Path, err)
+	}
+	releaseMap(db)
+	go s.commitLoop()
+	return s, nil
+}
+
+// prepare checks the schema, makes it in a new file, and reads the states.
+func (s *Store) prepare() error {
+	known := false
+	err := s.db.View(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if known = meta != nil; !known {
+			return nil
+		}
+		switch v := meta.Get(schemaKey); {
+		case len(v) != 1 || v[0] == 0:
+			return errors.New("its schema version is malformed")
+		case v[0] > schemaVersion:
+			return fmt.Errorf("%w of restante: its schema is %d and this program knows %d; use the newer version",
+				host.ErrNewer, v[0], schemaVersion)
+		}
+		groups := tx.Bucket(groupsBucket)
+		return groups.ForEachBucket(func(name []byte) error {
+			state := new(host.State)
+			if err := state.UnmarshalBinary(groups.Bucket(name).Get(stateKey)); err != nil {
+				return fmt.Errorf("group %q: %w", name, err)
+			}
+			s.states[host.GroupName(name)] = state
+			return nil
+		})
+	})
+	if err != nil || known {
+		return err
+	}
+	return s.db.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{groupsBucket, recordsBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		meta, err := tx.CreateBucketIfNotExists(metaBucket)
+		if err != nil {
+			return err
+		}
+		return meta.Put(schemaKey, []byte{schemaVersion})
+	})
+}
+
+// Close commits what waits, writes the free pages and closes the file. Calls
+// that come later fail with host.ErrClosed. Closing again does nothing.
+func (s *Store) Close() error {
+	s.queueMu.Lock()
+	already := s.closed
+	if !already {
+		s.closed = true
+		close(s.queue)
+	}
+	s.queueMu.Unlock()
+	<-s.done
+	if already {
+		return nil
+	}
+	var err error
+	if s.failed == nil {
+		s.db.NoFreelistSync = false
+		err = s.db.Update(func(tx *bolt.Tx) error {
+			return tx.Bucket(metaBucket).Put(schemaKey, []byte{schemaVersion})
+		})
+		if isFull(err) {
+			err = nil // the next start finds the free pages by itself
+		}
+	}
+	return errors.Join(err, s.db.Close())
+}
+
+// state returns the latest committed state of a group, which must not be
+// changed.
+func (s *Store) state(g host.GroupName) *host.State {
+	s.statesMu.RLock()
+	defer s.statesMu.RUnlock()
+	if state := s.states[g]; state != nil {
+		return state
+	}
+	return new(host.State)
+}
+
+// view reads from the file.
+func (s *Store) view(read func(*bolt.Tx) error) error {
+	err := s.db.View(read)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return host.ErrClosed
+	}
+	return err
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// plainError takes the path out of an error that is about to be named again.
+func plainError(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

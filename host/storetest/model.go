@@ -1,0 +1,165 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/restante/restante/host"
+)
+
+// model is the plainest store that could be right.
+type model struct {
+	data   map[host.ID]string
+	status map[host.ID]host.Status
+	keys   map[string][]host.ID
+	last   host.ID
+}
+
+// testModel does random things to a store and to a model and compares them.
+func testModel(t *testing.T, open func(t testing.TB) Opened) {
+	rapid.Check(t, func(r *rapid.T) {
+		s := open(cleanTB{TB: t, r: r})
+		m := &model{data: map[host.ID]string{}, status: map[host.ID]host.Status{}, keys: map[string][]host.ID{}}
+		defer func() { s.A.Close(); s.B.Close() }()
+		handle := func(r *rapid.T) host.Store { return rapid.SampledFrom([]host.Store{s.A, s.B}).Draw(r, "handle") }
+		ids := func(r *rapid.T) (set host.Ranges) {
+			for range rapid.IntRange(1, 3).Draw(r, "ranges") {
+				first := rapid.Uint64Range(1, uint64(m.last)+2).Draw(r, "first")
+				set.Add(host.Range{First: host.ID(first), Last: host.ID(first + rapid.Uint64Range(0, 5).Draw(r, "more"))})
+			}
+			return set
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"append": func(r *rapid.T) { m.append(t, r, handle(r)) },
+			"move": func(r *rapid.T) {
+				set := ids(r)
+				to := rapid.SampledFrom([]host.Status{host.Unread, host.Read, host.Held}).Draw(r, "to")
+				moved, after, err := handle(r).Move(t.Context(), "g", set, to)
+				if want := m.move(set, to); err != nil || moved != want || after != m.counts() {
+					r.Fatalf("Move(%s, %s) = %d, %+v, %v, want %d, %+v", set, to, moved, after, err, want, m.counts())
+				}
+			},
+			"prune": func(r *rapid.T) {
+				limit := rapid.IntRange(1, 5).Draw(r, "limit")
+				n, err := handle(r).Prune(t.Context(), "g", time.Now().Add(time.Hour), limit)
+				if want := m.prune(limit); err != nil || n != want {
+					r.Fatalf("Prune(%d) = %d, %v, want %d", limit, n, err, want)
+				}
+			},
+			"reopen": func(r *rapid.T) { s = s.Reopen() },
+			"": func(r *rapid.T) {
+				m.compare(t, r, handle(r), rapid.IntRange(1, 8).Draw(r, "limit"))
+			},
+		})
+		if err := s.Check(); err != nil {
+			r.Fatal(err)
+		}
+	})
+}
+
+// cleanTB lets open use the test for cleanups and its own failures.
+type cleanTB struct {
+	testing.TB
+	r *rapid.T
+}
+
+func (c cleanTB) Fatal(args ...any) { c.r.Fatal(args...) }
+
+func (m *model) append(t *testing.T, r *rapid.T, s host.Store) {
+	key := rapid.SampledFrom([]string{"", "", "k1", "k2", "k3"}).Draw(r, "key")
+	n := rapid.IntRange(1, 3).Draw(r, "n")
+	var values []string
+	for i := range n {
+		values = append(values, fmt.Sprintf("[%d,%q,%d]", i, key, n))
+	}
+	want := m.keys[key]
+	if want != nil && len(want) != n {
+		return // the key with other data; a test of its own covers it
+	}
+	if want == nil {
+		for i := range n {
+			m.last++
+			m.data[m.last], m.status[m.last] = values[i], host.Unread
+			want = append(want, m.last)
+		}
+		if key != "" {
+			m.keys[key] = want
+		}
+	}
+	ids, err := s.Append(t.Context(), addition("g", key, values...))
+	if err != nil || !slices.Equal(ids, want) {
+		r.Fatalf("Append = %v, %v, want %v", ids, err, want)
+	}
+}
+
+func (m *model) move(set host.Ranges, to host.Status) (moved uint64) {
+	for id := range set.IDs() {
+		if was, ok := m.status[id]; ok && was != to {
+			m.status[id] = to
+			moved++
+		}
+	}
+	return moved
+}
+
+func (m *model) prune(limit int) (pruned uint64) {
+	for id := host.ID(1); id <= m.last && pruned < uint64(limit); id++ {
+		if status, ok := m.status[id]; ok && status == host.Read {
+			delete(m.status, id)
+			pruned++
+			for key, ids := range m.keys {
+				if ids[len(ids)-1] == id {
+					delete(m.keys, key)
+				}
+			}
+		}
+	}
+	return pruned
+}
+
+func (m *model) counts() host.Counts {
+	c := host.Counts{Last: m.last}
+	for _, status := range m.status {
+		switch status {
+		case host.Unread:
+			c.Unread++
+		case host.Read:
+			c.Read++
+		case host.Held:
+			c.Held++
+		}
+	}
+	return c
+}
+
+func (m *model) compare(t *testing.T, r *rapid.T, s host.Store, limit int) {
+	if got, err := s.Counts(t.Context(), "g"); err != nil || got != m.counts() {
+		r.Fatalf("Counts = %+v, %v, want %+v", got, err, m.counts())
+	}
+	got, err := s.Unread(t.Context(), "g", limit, host.MaxBatchBytes)
+	if err != nil {
+		r.Fatal(err)
+	}
+	want := []host.ID{}
+	for id := host.ID(1); id <= m.last && len(want) < limit; id++ {
+		if status, ok := m.status[id]; ok && status == host.Unread {
+			want = append(want, id)
+		}
+	}
+	if !slices.Equal(idsOf(got), want) {
+		r.Fatalf("Unread(%d) = %v, want %v", limit, idsOf(got), want)
+	}
+	listed, err := s.List(t.Context(), "g", 0, int(m.last)+1)
+	if err != nil || len(listed) != len(m.status) {
+		r.Fatalf("List = %d messages, %v, want %d", len(listed), err, len(m.status))
+	}
+	for _, l := range listed {
+		if l.Status != m.status[l.ID] || string(l.Data) != m.data[l.ID] {
+			r.Fatalf("List has %d as %s %s, want %s %s", l.ID, l.Status, l.Data, m.status[l.ID], m.data[l.ID])
+		}
+	}
+}
