@@ -44,6 +44,9 @@ var (
 	ErrInUse = errors.New("in use by another process")
 	// ErrNewer: a newer version of the program wrote the store.
 	ErrNewer = errors.New("written by a newer version")
+	// ErrFailed: writing to the disk failed in a way after which nothing that
+	// it says can be trusted. The store takes no more writes until a restart.
+	ErrFailed = errors.New("the store failed and takes no more writes until a restart")
 	// ErrClosed: the store was closed. Nothing was changed.
 	ErrClosed = errors.New("store is closed")
 )

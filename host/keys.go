@@ -116,29 +116,29 @@ func (k *Keys) List() []Key {
 	return all
 }
 
-// Authorize returns the key with this text if it is valid and allows p for
-// the group. It fails with ErrUnauthorized or ErrForbidden.
-func (k *Keys) Authorize(text string, g GroupName, p Permission) (Key, error) {
-	id, _, _ := strings.Cut(strings.TrimPrefix(text, keyPrefix), "_")
+// Authorize returns the id of the key with this text if it is valid and allows
+// p for the group. It fails with ErrUnauthorized or ErrForbidden.
+func (k *Keys) Authorize(text string, g GroupName, p Permission) (id string, err error) {
+	id, _, _ = strings.Cut(strings.TrimPrefix(text, keyPrefix), "_")
 	hash := sha256.Sum256([]byte(text))
 	now := k.now()
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	held := k.keys[id]
 	if held == nil || subtle.ConstantTimeCompare(hash[:], held.Hash[:]) != 1 {
-		return Key{}, ErrUnauthorized
+		return "", ErrUnauthorized
 	}
 	if !held.Revoked.IsZero() {
-		return Key{}, fmt.Errorf("%w: key %s was revoked", ErrUnauthorized, id)
+		return "", fmt.Errorf("%w: key %s was revoked", ErrUnauthorized, id)
 	}
 	if !held.Expires.IsZero() && !now.Before(held.Expires) {
-		return Key{}, fmt.Errorf("%w: key %s has expired", ErrUnauthorized, id)
+		return "", fmt.Errorf("%w: key %s has expired", ErrUnauthorized, id)
 	}
 	if !held.Allows(g, p) {
-		return Key{}, fmt.Errorf("%w: key %s is not for this queue and use", ErrForbidden, id)
+		return "", fmt.Errorf("%w: key %s is not for this queue and use", ErrForbidden, id)
 	}
 	held.used.Store(now.Unix())
-	return held.Key, nil
+	return id, nil
 }
 
 // Flush writes when each key was last used. Call it now and then, and before

@@ -91,7 +91,7 @@ func (s *Store) commitLoop() {
 // commit runs the operations in one transaction and sets their outcomes.
 func (s *Store) commit(batch []*operation) {
 	c := commit{store: s, now: s.now(), groups: map[host.GroupName]*groupCommit{}}
-	err := s.failed
+	err := s.Failure()
 	if err == nil {
 		err = s.transaction(&c, batch)
 	}
@@ -147,8 +147,9 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 	}
 	// After a failed sync the kernel may have dropped what it could not write
 	// and call the next sync a success, so nothing later could be trusted.
-	s.failed = fmt.Errorf("the store failed and takes no more writes until a restart: %w", err)
-	return s.failed
+	err = fmt.Errorf("%w: %w", host.ErrFailed, err)
+	s.failed.Store(&err)
+	return err
 }
 
 // commit is a transaction together with the states that it changes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,8 +41,9 @@ type Store struct {
 	queue   chan *operation
 	done    chan struct{} // closed when the committing goroutine has ended
 
-	// Only the committing goroutine uses these.
-	failed    error
+	// failed holds why no more can be written, once that is so.
+	failed atomic.Pointer[error]
+	// fullUntil is used by the committing goroutine alone.
 	fullUntil time.Time
 }
 
@@ -154,7 +156,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	var err error
-	if s.failed == nil {
+	if s.Failure() == nil {
 		s.db.NoFreelistSync = false
 		err = s.db.Update(func(tx *bolt.Tx) error {
 			return tx.Bucket(metaBucket).Put(schemaKey, []byte{schemaVersion})
@@ -164,6 +166,15 @@ func (s *Store) Close() error {
 		}
 	}
 	return errors.Join(err, s.db.Close())
+}
+
+// Failure returns why the store takes no more writes, wrapping host.ErrFailed,
+// or nil if it does.
+func (s *Store) Failure() error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // state returns the latest committed state of a group, which must not be
