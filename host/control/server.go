@@ -1,0 +1,272 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/restante/restante/host"
+)
+
+// Server answers the commands.
+type Server struct {
+	// Exchange, Keys and Log are required.
+	Exchange *host.Exchange
+	Keys     *host.Keys
+	Log      hclog.Logger
+	// Plugins and Status are nil in a server that no daemon stands behind.
+	Plugins func() []host.PluginStatus
+	Status  func() Status
+}
+
+// Handler returns all calls.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, call := range map[string]func(*http.Request) (any, error){
+		"GET /status":                       s.status,
+		"GET /queues":                       s.queues,
+		"POST /queues/{group}/messages":     s.add,
+		"GET /queues/{group}/messages":      s.list,
+		"GET /queues/{group}/messages/{id}": s.message,
+		"GET /queues/{group}/preview":       s.preview,
+		"POST /queues/{group}/unread":       s.makeUnread,
+		"POST /queues/{group}/prune":        s.prune,
+		"GET /keys":                         s.listKeys,
+		"POST /keys":                        s.createKey,
+		"POST /keys/{id}/revoke":            s.revokeKey,
+		"POST /token-keys":                  s.rotateTokens,
+		"GET /plugins":                      s.plugins,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			reply, err := call(r)
+			if err == nil {
+				err = s.answer(w, reply)
+			}
+			if err != nil {
+				s.fail(w, r, err)
+			}
+		})
+	}
+	return mux
+}
+
+func (s *Server) answer(w http.ResponseWriter, reply any) error {
+	if d, ok := reply.(host.Document); ok {
+		w.Header().Set("Content-Type", d.ContentType)
+		_, err := w.Write(d.Body)
+		return err
+	}
+	body, err := json.Marshal(reply)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(body)
+	return err
+}
+
+// fail answers with the error and what to do about it. The other end is the
+// operator, so nothing is kept back.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	reply := Error{Status: http.StatusBadRequest, Message: err.Error()}
+	switch {
+	case errors.Is(err, host.ErrUnknownGroup):
+		reply.Status = http.StatusNotFound
+		reply.Message = fmt.Sprintf("unknown group %q", r.PathValue("group"))
+		reply.Hint = "\"restante queues\" lists the groups; a plugin or a queue block in the configuration declares one"
+	case errors.Is(err, host.ErrNoMessage), errors.Is(err, host.ErrNoRecord):
+		reply.Status = http.StatusNotFound
+	case errors.Is(err, host.ErrStoreFull):
+		reply.Status = http.StatusServiceUnavailable
+		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"
+	case errors.Is(err, host.ErrClosed):
+		reply.Status = http.StatusServiceUnavailable
+		reply.Hint = "the daemon is stopping; try again when it runs"
+	case errors.Is(err, errNoDaemon):
+		reply.Status = http.StatusServiceUnavailable
+		reply.Hint = "start it with \"restante serve\""
+	case errors.Is(err, host.ErrKeyReused):
+		reply.Status = http.StatusConflict
+	}
+	s.Log.Debug("command refused", "call", r.Pattern, "error", err)
+	body, _ := json.Marshal(reply) // strings always marshal
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(reply.Status)
+	w.Write(body)
+}
+
+var errNoDaemon = errors.New("no daemon is running")
+
+func (s *Server) status(*http.Request) (any, error) {
+	if s.Status == nil {
+		return nil, errNoDaemon
+	}
+	return s.Status(), nil
+}
+
+func (s *Server) plugins(*http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return s.Plugins(), nil
+}
+
+func group(r *http.Request) host.GroupName { return host.GroupName(r.PathValue("group")) }
+
+func (s *Server) queues(r *http.Request) (any, error) {
+	all := []Queue{}
+	for _, q := range s.Exchange.Queues.All() {
+		counts, err := s.Exchange.Store.Counts(r.Context(), q.Group)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Queue{Queue: q, Unread: counts.Unread, Read: counts.Read, Held: counts.Held, Last: counts.Last})
+	}
+	return all, nil
+}
+
+func (s *Server) add(r *http.Request) (any, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, host.MaxAdditionBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the messages: %w", err)
+	}
+	if len(body) > host.MaxAdditionBytes {
+		return nil, fmt.Errorf("%w: a request holds at most %d bytes", host.ErrTooLarge, host.MaxAdditionBytes)
+	}
+	ids, err := s.Exchange.Add(r.Context(), host.AddRequest{
+		Group: group(r),
+		Body:  body,
+		Lines: r.URL.Query().Has("lines"),
+		Key:   r.URL.Query().Get("key"),
+	})
+	return idsReply{ids}, err
+}
+
+func (s *Server) list(r *http.Request) (any, error) {
+	before, err := number(r, "before", 0)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := number(r, "limit", 20)
+	if err != nil || limit < 1 || limit > host.MaxFetch {
+		return nil, fmt.Errorf("limit must be a number from 1 to %d", host.MaxFetch)
+	}
+	if _, err := s.Exchange.Queues.Queue(group(r)); err != nil {
+		return nil, err
+	}
+	listed, err := s.Exchange.Store.List(r.Context(), group(r), host.ID(before), int(limit))
+	all := make([]Message, len(listed))
+	for i, m := range listed {
+		all[i] = shown(m)
+	}
+	return all, err
+}
+
+func shown(m host.Listed) Message {
+	return Message{ID: m.ID, Time: m.Time, Status: m.Status.String(), Key: m.Key, Data: m.Data}
+}
+
+func (s *Server) message(r *http.Request) (any, error) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a message id", r.PathValue("id"))
+	}
+	if _, err := s.Exchange.Queues.Queue(group(r)); err != nil {
+		return nil, err
+	}
+	m, err := s.Exchange.Store.Message(r.Context(), group(r), host.ID(id))
+	if err != nil {
+		return nil, fmt.Errorf("message %d of %q: %w", id, group(r), err)
+	}
+	return shown(m), nil
+}
+
+func (s *Server) preview(r *http.Request) (any, error) {
+	ids, err := host.ParseRanges(r.URL.Query().Get("ids"))
+	if err != nil {
+		return nil, err
+	}
+	return unwrap(s.Exchange.Preview(r.Context(), group(r), ids))
+}
+
+func unwrap(d host.Document, err error) (any, error) { return d, err }
+
+func (s *Server) makeUnread(r *http.Request) (any, error) {
+	ids, err := host.ParseRanges(r.URL.Query().Get("ids"))
+	if err != nil {
+		return nil, err
+	}
+	moved, after, err := s.Exchange.MakeUnread(r.Context(), group(r), ids)
+	if err == nil {
+		s.Log.Info("messages made unread", "group", group(r), "ids", ids.String(), "count", moved)
+	}
+	return Changed{Count: moved, Unread: after.Unread}, err
+}
+
+func (s *Server) prune(r *http.Request) (any, error) {
+	before, err := time.Parse(time.RFC3339, r.URL.Query().Get("before"))
+	if err != nil {
+		return nil, fmt.Errorf("before must be a time such as 2026-01-31T00:00:00Z")
+	}
+	// What was begun is finished even if the command is called off: each step
+	// is complete in itself, and the log says how far it got.
+	pruned, err := s.Exchange.Prune(context.WithoutCancel(r.Context()), group(r), before)
+	if pruned > 0 {
+		s.Log.Info("read messages pruned", "group", group(r), "before", before, "count", pruned)
+	}
+	return Changed{Count: pruned}, err
+}
+
+func (s *Server) listKeys(*http.Request) (any, error) { return s.Keys.List(), nil }
+
+func (s *Server) createKey(r *http.Request) (any, error) {
+	var grant host.Grant
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&grant); err != nil {
+		return nil, fmt.Errorf("read what the key is for: %w", err)
+	}
+	for _, g := range grant.Groups {
+		if _, err := s.Exchange.Queues.Queue(g); err != nil && g != host.EveryGroup {
+			return nil, fmt.Errorf("group %q is unknown: a plugin or a queue block in the configuration has to declare it first", g)
+		}
+	}
+	text, key, err := s.Keys.Create(r.Context(), grant)
+	if err == nil {
+		s.Log.Info("API key created", "key", key.ID, "groups", key.Groups, "allow", key.Allow)
+	}
+	return NewKey{Key: key, Text: text}, err
+}
+
+func (s *Server) revokeKey(r *http.Request) (any, error) {
+	key, err := s.Keys.Revoke(r.Context(), r.PathValue("id"))
+	if err == nil {
+		s.Log.Info("API key revoked", "key", key.ID)
+	}
+	return key, err
+}
+
+func (s *Server) rotateTokens(r *http.Request) (any, error) {
+	err := s.Exchange.Tokens.Rotate(r.Context())
+	if err == nil {
+		s.Log.Info("token key rotated")
+	}
+	return struct{}{}, err
+}
+
+func number(r *http.Request, name string, unset uint64) (uint64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return unset, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s must be a number, not %q", name, text)
+	}
+	return n, nil
+}

@@ -1,0 +1,64 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// Status describes a running daemon.
+type Status struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	// URL is where its API is served, without the path.
+	URL string `json:"url"`
+	// NotReady says why it is not ready yet; empty if it is.
+	NotReady string `json:"notReady,omitempty"`
+}
+
+// Queue is a queue with its counts.
+type Queue struct {
+	host.Queue
+	Unread uint64  `json:"unread"`
+	Read   uint64  `json:"read"`
+	Held   uint64  `json:"held"`
+	Last   host.ID `json:"last"`
+}
+
+// Message is a message as the commands show it.
+type Message struct {
+	ID     host.ID         `json:"id"`
+	Time   time.Time       `json:"time"`
+	Status string          `json:"status"`
+	Key    string          `json:"key,omitempty"`
+	Data   json.RawMessage `json:"data"`
+}
+
+// Changed answers a change of messages.
+type Changed struct {
+	Count  uint64 `json:"count"`
+	Unread uint64 `json:"unread"`
+}
+
+// NewKey answers the creation of a key; it is the only time that Text is seen.
+type NewKey struct {
+	host.Key
+	Text string `json:"text"`
+}
+
+type idsReply struct {
+	IDs []host.ID `json:"ids"`
+}
+
+// Error is a failure that the daemon reports.
+type Error struct {
+	// Status is the HTTP status.
+	Status  int    `json:"-"`
+	Message string `json:"error"`
+	// Hint says what to do; may be empty.
+	Hint string `json:"hint,omitempty"`
+}
+
+func (e *Error) Error() string { return e.Message }
