@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs a daemon on this machine with the shipped plugins and sample messages,
+# and prints the calls to try. Its data stays in run/ from one time to the next.
+#
+#   examples/run.sh [ADDRESS:PORT]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+listen=${1:-127.0.0.1:8089}
+base=http://$listen/api/haplo-integration-messages
+export RESTANTE_DATA=run/data
+
+mkdir -p run/plugins
+for plugin in bin/plugins/*; do
+  install -m 755 "$plugin" "run/plugins/.${plugin##*/}.new"
+  mv "run/plugins/.${plugin##*/}.new" "run/plugins/${plugin##*/}"
+done
+
+bin/restante serve --listen "$listen" --plugins run/plugins --config examples/restante.hcl &
+daemon=$!
+trap 'kill $daemon 2>/dev/null; wait $daemon' EXIT
+trap 'exit 0' INT TERM
+
+until curl -fs -o /dev/null "http://$listen/readyz"; do
+  kill -0 $daemon 2>/dev/null || { trap - EXIT; exit 1; }
+  sleep 0.1
+done
+
+# The idempotency keys make it safe to add the samples every time.
+bin/restante add student examples/messages/student.ndjson --key sample >/dev/null
+for group in plain csv cloudevents; do
+  bin/restante add "$group" examples/messages/github-webhooks.ndjson --key sample >/dev/null
+done
+
+key=$(bin/restante keys create --group '*' --allow poll,add --note "make run")
+token=$(curl -fs -o /dev/null -D - --user "haplo:$key" "$base/poll/student/fetch" |
+  tr -d '\r' | sed -n 's/^restante-token: //Ip')
+
+cat <<END
+
+Restante is running. Its data is in run/data; Ctrl-C stops it.
+
+$(bin/restante queues)
+
+An API key for all queues:
+  $key
+
+Fetch the oldest 16 unread messages of the queue "student":
+  curl -X GET --user haplo:$key $base/poll/student/fetch
+
+Mark them read with the token of that document:
+  curl -X POST --data-urlencode "token=$token" --user haplo:$key $base/poll/student/mark
+
+Add one more:
+  curl -X POST -H 'Content-Type: application/json' --data '{"hello":"world"}' --user haplo:$key $base/add/plain
+
+The other queues are $base/poll/plain/fetch, …/csv/fetch and …/cloudevents/fetch.
+
+END
+wait $daemon
