@@ -140,3 +140,65 @@ func TestCheckFindsFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestFreePages opens copies of the file of a store that was not closed, with
+// few free pages and with very many.
+func TestFreePages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "restante.db")
+	s := open(t, boltstore.Config{Path: path})
+	a := host.Addition{Group: "g"}
+	for range host.MaxAddition {
+		a.Data = append(a.Data, json.RawMessage(`"`+strings.Repeat("x", 1500)+`"`))
+	}
+	crash := func(what string, unread uint64) {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied := filepath.Join(t.TempDir(), "restante.db")
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, boltstore.Config{Path: copied})
+		if counts, err := s.Counts(t.Context(), "g"); err != nil || counts.Unread != unread {
+			t.Errorf("%s: %+v, %v, want %d unread", what, counts, err, unread)
+		}
+		if _, err := s.Append(t.Context(), host.Addition{Group: "g", Data: a.Data[:100]}); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(s.Check(), s.Close()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := s.Append(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	crash("after adding", host.MaxAddition)
+	var most host.Ranges
+	most.Add(host.Range{First: 1, Last: host.MaxAddition - 10})
+	if _, _, err := s.Move(t.Context(), "g", most, host.Read); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Prune(t.Context(), "g", time.Now().Add(time.Hour), host.MaxAddition); err != nil || n != most.Count() {
+		t.Fatalf("Prune = %d, %v", n, err)
+	}
+	crash("after pruning", 10)
+	add := host.Addition{Group: "g", Data: a.Data[:10]}
+	for i := range uint64(3) {
+		if _, err := s.Append(t.Context(), add); err != nil {
+			t.Fatal(err)
+		}
+		crash("after pruning and adding", 20+10*i)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(path); err != nil || after.Size() > info.Size() {
+		t.Errorf("the file grew from %d to %d bytes, though the space of pruned messages was free", info.Size(), after.Size())
+	}
+}

@@ -136,6 +136,7 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 	}
 	err = c.writeStates()
 	if err == nil {
+		s.syncFreelist()
 		err = tx.Commit()
 	}
 	switch {

@@ -65,12 +65,10 @@ const lockWait = 500 * time.Millisecond
 func Open(c Config) (*Store, error) {
 	db, err := bolt.Open(c.Path, 0o600, &bolt.Options{
 		Timeout: lockWait,
-		// The free pages are not written with every commit, as that costs
-		// more the more there are. Close writes them once, so that the next
-		// start need not look for them; after a crash the start takes longer.
+		// Whether the list of free pages is written is decided anew for every
+		// commit; see syncFreelist.
 		NoFreelistSync: true,
 		FreelistType:   bolt.FreelistMapType,
-		NoStatistics:   true,
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
@@ -157,7 +155,7 @@ func (s *Store) Close() error {
 	}
 	var err error
 	if s.Failure() == nil {
-		s.db.NoFreelistSync = false
+		s.db.NoFreelistSync = false // however long the list is
 		err = s.db.Update(func(tx *bolt.Tx) error {
 			return tx.Bucket(metaBucket).Put(schemaKey, []byte{schemaVersion})
 		})
@@ -195,6 +193,19 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 		return host.ErrClosed
 	}
 	return err
+}
+
+// maxFreePages is up to how many free pages are listed in the file with every
+// commit: four pages of the list.
+const maxFreePages = 2000
+
+// syncFreelist has the next commit write the list of free pages, or not. With
+// the list in the file a start after a crash need not look at every page to
+// find out which are free, nor a commit that failed. But a commit writes the
+// whole list, so a long one, after much was pruned, is left out.
+func (s *Store) syncFreelist() {
+	stats := s.db.Stats()
+	s.db.NoFreelistSync = stats.FreePageN+stats.PendingPageN > maxFreePages
 }
 
 func isFull(err error) bool {
