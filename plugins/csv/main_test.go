@@ -170,3 +170,48 @@ func parse(t *testing.T, text []byte) [][]string {
 	}
 	return rows
 }
+
+// FuzzProperties compares the cutting of text with the standard library.
+func FuzzProperties(f *testing.F) {
+	for _, text := range []string{`{}`, ` { "a" : [ 1 , {"b":"\" }"} ] , "c\u00e4" : -1.5e3 ,"d":null}`, `[1, 2]`, ` "x\\" `, ` true `} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		properties, err := propertiesOf(data)
+		if valid := json.Valid(data); valid != (err == nil) {
+			t.Fatalf("propertiesOf(%q) = %v, but valid is %v", data, err, valid)
+		}
+		if err != nil || bytes.TrimSpace(data)[0] != '{' {
+			return
+		}
+		d := json.NewDecoder(bytes.NewReader(data))
+		_, _ = d.Token()
+		for _, p := range properties {
+			name, err := d.Token()
+			if err != nil || columnOf(name.(string)) != p.column {
+				t.Fatalf("propertiesOf(%q) has the column %q, want %v, %v", data, p.column, name, err)
+			}
+			var value json.RawMessage
+			if err := d.Decode(&value); err != nil {
+				t.Fatal(err)
+			}
+			want := string(value)
+			switch value[0] {
+			case 'n':
+				want = ""
+			case '"':
+				_ = json.Unmarshal(value, &want)
+			case '{', '[':
+				var b bytes.Buffer
+				_ = json.Compact(&b, value)
+				want = b.String()
+			}
+			if p.cell != want {
+				t.Fatalf("propertiesOf(%q) has %q under %q, want %q", data, p.cell, p.column, want)
+			}
+		}
+		if d.More() {
+			t.Fatalf("propertiesOf(%q) has only %d properties", data, len(properties))
+		}
+	})
+}
