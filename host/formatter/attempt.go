@@ -1,0 +1,189 @@
+package formatter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/restante/restante/host/formatter/process"
+)
+
+// attempt copies and starts what is to be run, as far as that is not done.
+func (f *file) attempt(ctx context.Context) {
+	within, done := f.mail.try(ctx)
+	defer done()
+	err := f.renew(within)
+	if err != nil && f.active == nil && f.good != nil && f.next != nil && within.Err() == nil {
+		// The version before is better than nothing.
+		if goodErr := f.revive(within); goodErr != nil {
+			err = fmt.Errorf("%w; and the version before: %w", err, goodErr)
+		}
+	}
+	f.arrive(ctx, nil) // does nothing if claim has done so
+	switch {
+	case err == nil:
+		f.setTrouble(f.refusal)
+	case within.Err() != nil: // there is news, which says what is to be done
+	default:
+		f.failed(err)
+	}
+}
+
+// renew brings up the newest version, or what was active last.
+func (f *file) renew(ctx context.Context) error {
+	r, err := f.bringUp(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	return f.adopt(ctx, r)
+}
+
+// bringUp starts what is to run; nil means that it runs already.
+func (f *file) bringUp(ctx context.Context) (*running, error) {
+	if f.first && !f.arrived {
+		select {
+		case f.plugins.starts <- struct{}{}:
+			defer func() { <-f.plugins.starts }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if err := f.copy(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.next != nil:
+		return f.plugins.launch(ctx, f.name, *f.next)
+	case f.active == nil && f.good != nil:
+		return f.plugins.launch(ctx, f.name, *f.good)
+	default:
+		return nil, nil
+	}
+}
+
+// revive brings up what was active last.
+func (f *file) revive(ctx context.Context) error {
+	r, err := f.plugins.launch(ctx, f.name, *f.good)
+	if err != nil {
+		return err
+	}
+	return f.adopt(ctx, r)
+}
+
+// copy takes over the file, if that is not done yet. It sets next unless the
+// content is that of good.
+func (f *file) copy(ctx context.Context) error {
+	if f.pending == nil {
+		return nil
+	}
+	v, err := f.plugins.copies.adopt(ctx, filepath.Join(f.plugins.config.Folder, f.name), f.pending.info)
+	if err != nil {
+		return err
+	}
+	f.pending, f.refusal = nil, trouble{}
+	if f.good == nil || f.good.digest != v.digest {
+		f.next = &v
+	}
+	return nil
+}
+
+// adopt claims what a process declared and makes it the active one. If that
+// fails the process is ended.
+func (f *file) adopt(ctx context.Context, r *running) error {
+	if err := f.claim(ctx, r); err != nil {
+		f.plugins.retire(ctx, f, r)
+		return err
+	}
+	f.activate(ctx, r)
+	return nil
+}
+
+func (f *file) claim(ctx context.Context, r *running) error {
+	claimed := f.arrive(ctx, r)
+	if claimed == nil {
+		return f.plugins.claim(ctx, f, r)
+	}
+	select {
+	case err := <-claimed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// activate has a process take over from the one before, which is ended when it
+// has answered the calls that it is working on.
+func (f *file) activate(ctx context.Context, r *running) {
+	p := f.plugins
+	if f.next != nil && *f.next == r.version {
+		f.next, f.refusal = nil, trouble{}
+	}
+	f.good = &r.version
+	p.mu.Lock()
+	before := f.active
+	f.active = r
+	released := p.release(f, r.description.Name)
+	refused := len(r.refused)
+	p.mu.Unlock()
+	p.log.Info("plugin active", "file", f.name, "plugin", r.description.Name, "version", r.description.Version,
+		"digest", r.version.digest, "pid", r.process.PID(), "groups", len(r.description.Groups)-refused)
+	for g, reason := range r.refused {
+		p.log.Warn("plugin group refused", "file", f.name, "plugin", r.description.Name, "group", g, "reason", reason)
+	}
+	if before != nil {
+		p.retire(ctx, f, before)
+	}
+	if released {
+		p.poke(f)
+	}
+}
+
+// failed notes why the newest version is not active and what is done about it.
+func (f *file) failed(err error) {
+	t := trouble{reason: err.Error()}
+	log := f.plugins.log.With("file", f.name, "reason", t.reason)
+	if start, ok := errors.AsType[*process.StartError](err); ok {
+		t.permanent = start.Permanent
+		if len(start.Output) > 0 {
+			log = log.With("output", start.Output)
+		}
+	}
+	t.taken = errors.Is(err, errNameTaken)
+	if t.taken || errors.Is(err, errUnusable) || errors.Is(err, process.ErrBadReply) {
+		t.permanent = true
+	}
+	if t.permanent {
+		f.refusal = t
+		f.pending = nil
+	}
+	if t.permanent && !t.taken {
+		f.next = nil
+	}
+	switch {
+	case t.permanent && f.active != nil:
+		f.setTrouble(t)
+		log.Warn("plugin not replaced")
+	case t.permanent && f.good == nil:
+		f.setTrouble(t)
+		log.Warn("plugin rejected")
+	default:
+		f.retry(&t)
+		log.Warn("plugin not started", "retry_in", time.Until(t.again).Round(time.Millisecond).String())
+	}
+}
+
+// retry sets the time of the next attempt.
+func (f *file) retry(t *trouble) {
+	wait := f.backoff.next()
+	f.timer.Reset(wait)
+	t.permanent, t.again = false, time.Now().Add(wait)
+	f.setTrouble(*t)
+}
+
+func (f *file) setTrouble(t trouble) {
+	f.plugins.mu.Lock()
+	defer f.plugins.mu.Unlock()
+	f.trouble = t
+}

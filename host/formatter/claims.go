@@ -1,0 +1,100 @@
+package formatter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restante/restante/host"
+)
+
+// errNameTaken: another file of the folder is the plugin of this name.
+var errNameTaken = errors.New("plugin name is taken")
+
+// claim gives a process its plugin name and its groups: the first claimant has
+// them, and keeps them over restarts of the daemon, until its file has left the
+// folder. Groups that belong to another plugin are noted in r.refused.
+func (p *Plugins) claim(ctx context.Context, f *file, r *running) error {
+	p.claiming.Lock()
+	defer p.claiming.Unlock()
+	name := r.description.Name
+	p.mu.RLock()
+	first := p.names[name]
+	p.mu.RUnlock()
+	if first != nil && first.name != f.name {
+		return fmt.Errorf("%w: the file %q is the plugin %q already; remove one of the two", errNameTaken, first.name, name)
+	}
+	released := func(owner host.Queue) bool {
+		// What is in the same file now takes the place of what was.
+		return owner.File == f.name && p.holds(f, owner.Plugin) || p.released(owner)
+	}
+	refused := map[host.GroupName]string{}
+	for _, g := range r.description.Groups {
+		queue := host.Queue{
+			Group: g.Name, Method: g.Method, Title: g.Title, Description: g.Description,
+			Schedule: g.Schedule, Plugin: name, Formats: g.Formats, File: f.name,
+		}
+		err := p.config.Queues.Declare(ctx, queue, released)
+		switch {
+		case errors.Is(err, host.ErrGroupTaken):
+			refused[g.Name] = p.ownerOf(g.Name)
+		case err != nil:
+			return fmt.Errorf("its group %q can't be remembered: %w", g.Name, err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.names[name] = f
+	r.refused = refused
+	return nil
+}
+
+// holds tells whether no other file has the plugin name.
+func (p *Plugins) holds(f *file, name string) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	holder := p.names[name]
+	return holder == nil || holder == f
+}
+
+func (p *Plugins) ownerOf(g host.GroupName) string {
+	owner, err := p.config.Queues.Queue(g)
+	if err != nil {
+		return "it belongs to another plugin"
+	}
+	return fmt.Sprintf("it belongs to the plugin %q (file %q)", owner.Plugin, owner.File)
+}
+
+// released tells whether the owner of a group is gone for good: its file is not
+// in the folder any more, and it does not run.
+func (p *Plugins) released(owner host.Queue) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.files[owner.File] == nil && p.names[owner.Plugin] == nil
+}
+
+// remembered tells whether a plugin of this name and file owns all these groups
+// or, if all is false, one of them.
+func (p *Plugins) remembered(f *file, r *running, all bool) bool {
+	for _, g := range r.description.Groups {
+		owner, err := p.config.Queues.Queue(g.Name)
+		owns := err == nil && owner.Plugin == r.description.Name && owner.File == f.name
+		if owns != all {
+			return owns
+		}
+	}
+	return all
+}
+
+// release gives up the plugin names of a file, all but one, and tells whether
+// there were any. p.mu is held.
+func (p *Plugins) release(f *file, but string) bool {
+	released := false
+	for name, holder := range p.names {
+		if holder == f && name != but {
+			delete(p.names, name)
+			released = true
+		}
+	}
+	return released
+}

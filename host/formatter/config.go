@@ -1,0 +1,77 @@
+package formatter
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/process"
+)
+
+// Config says where plugins are and within which limits they run.
+type Config struct {
+	// Folder is where the operator puts plugins. It is made if it is missing.
+	Folder string
+	// Private is where copies of the plugins are kept, named by their SHA-256:
+	// these are what is run. It is made if it is missing. Nothing else may be
+	// in it, and nobody else may write to it.
+	Private string
+	// Sockets is the folder for the processes' sockets; "" chooses one: see
+	// process.SocketFolder.
+	Sockets string
+	// Queues learns every group that a plugin declares.
+	Queues *host.Queues
+	// HostVersion is the daemon's version, for the plugins' logs.
+	HostVersion string
+	Log         hclog.Logger
+
+	// Settle is how long a file must hold still before it is used: 250 ms if
+	// 0. Rescan is the time between looks at the folder that no event asks
+	// for: 10 s if 0.
+	Settle, Rescan time.Duration
+
+	// StartTimeout, DiscoverTimeout, CallTimeout, Grace and MaxMessageBytes
+	// limit each process: see process.Config.
+	StartTimeout, DiscoverTimeout, CallTimeout, Grace time.Duration
+	MaxMessageBytes                                   int
+
+	// A plugin that fails or ends is started again after a random time of up
+	// to MinBackoff (250 ms if 0), which doubles each time up to MaxBackoff
+	// (30 s if 0), and begins anew when it was up for Stable (a minute if 0)
+	// or its file changes.
+	MinBackoff, MaxBackoff, Stable time.Duration
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Folder == "", c.Private == "":
+		return c, errors.New("plugins config: Folder and Private must be set")
+	case c.Queues == nil, c.Log == nil:
+		return c, errors.New("plugins config: Queues and Log must be set")
+	case min(c.Settle, c.Rescan, c.StartTimeout, c.DiscoverTimeout, c.CallTimeout, c.Grace, c.MinBackoff, c.MaxBackoff, c.Stable) < 0:
+		return c, errors.New("plugins config: a time is negative")
+	}
+	var err error
+	if c.Folder, err = filepath.Abs(c.Folder); err == nil {
+		c.Private, err = filepath.Abs(c.Private)
+	}
+	if err != nil {
+		return c, fmt.Errorf("plugins config: %w", err)
+	}
+	if c.Folder == c.Private {
+		return c, fmt.Errorf("plugins config: Folder and Private are both %s", c.Folder)
+	}
+	c.Sockets = cmp.Or(c.Sockets, process.SocketFolder())
+	c.Settle = cmp.Or(c.Settle, 250*time.Millisecond)
+	c.Rescan = cmp.Or(c.Rescan, 10*time.Second)
+	c.CallTimeout = cmp.Or(c.CallTimeout, 30*time.Second)
+	c.MinBackoff = cmp.Or(c.MinBackoff, 250*time.Millisecond)
+	c.MaxBackoff = max(cmp.Or(c.MaxBackoff, 30*time.Second), c.MinBackoff)
+	c.Stable = cmp.Or(c.Stable, time.Minute)
+	return c, nil
+}

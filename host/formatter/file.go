@@ -1,0 +1,177 @@
+package formatter
+
+import (
+	"context"
+	"time"
+)
+
+// file is the life of one plugin file: seen, settled, copied, started,
+// discovered, claimed, active, and in the end gone. One goroutine lives it.
+type file struct {
+	plugins *Plugins
+	name    string
+	mail    *mailbox
+
+	// Plugins.mu guards these; the file's goroutine alone writes them.
+	active   *running
+	restarts int
+	trouble  trouble
+
+	// Only the file's goroutine uses these.
+	pending *sight   // what is to be copied
+	next    *version // what is to be started in place of good
+	good    *version // what was active last
+	backoff backoff
+	timer   *time.Timer
+	// refusal is why the file as it is can't be used, if it can't; what was
+	// active before may go on.
+	refusal trouble
+	first   bool // it is of the first scan, and not worked off
+	arrived bool
+}
+
+// trouble is why a file, or its newest version, is not active.
+type trouble struct {
+	reason    string
+	permanent bool      // until the file changes
+	taken     bool      // until another plugin gives up its name
+	again     time.Time // when it is tried again, if it is
+}
+
+func newFile(p *Plugins, name string) *file {
+	return &file{
+		plugins: p,
+		name:    name,
+		mail:    newMailbox(),
+		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff},
+	}
+}
+
+// live is the file's goroutine. It returns when the file is gone, or ctx is
+// over, and the process is gone, too.
+func (f *file) live(ctx context.Context) {
+	f.timer = time.NewTimer(0)
+	f.timer.Stop()
+	defer func() {
+		f.timer.Stop()
+		f.arrive(ctx, nil)
+		f.workedOff()
+	}()
+	for {
+		var crashed <-chan struct{}
+		if f.active != nil {
+			crashed = f.active.process.Done()
+		}
+		select {
+		case <-ctx.Done():
+			f.leave(ctx)
+			return
+		case <-crashed:
+			f.crashed(ctx)
+		case <-f.timer.C:
+			f.attempt(ctx)
+		case <-f.mail.arrived:
+			news := f.mail.take()
+			f.first = f.first || news.first
+			switch {
+			case news.gone:
+				f.leave(ctx)
+				f.plugins.poke(f)
+				return
+			case news.seen != nil:
+				f.settled(ctx, *news.seen)
+			case news.poked:
+				f.poked(ctx)
+			}
+		}
+	}
+}
+
+// settled begins anew with the file as it is now.
+func (f *file) settled(ctx context.Context, seen sight) {
+	f.backoff.reset()
+	f.timer.Stop()
+	f.pending, f.next, f.refusal = nil, nil, trouble{}
+	if seen.fault != "" {
+		f.refusal = trouble{reason: seen.fault, permanent: true}
+		f.plugins.log.Warn("plugin file rejected", "file", f.name, "reason", seen.fault)
+	} else {
+		f.pending = &seen
+	}
+	f.setTrouble(f.refusal)
+	f.attempt(ctx)
+	f.workedOff()
+}
+
+// poked claims again what another plugin had.
+func (f *file) poked(ctx context.Context) {
+	switch {
+	case f.refusal.taken:
+		f.attempt(ctx)
+	case f.active != nil && len(f.active.refused) > 0:
+		if err := f.plugins.claim(ctx, f, f.active); err != nil {
+			f.plugins.log.Warn("plugin groups not claimed", "file", f.name, "error", err)
+		}
+	}
+}
+
+// crashed clears away a process that ended by itself, or was killed because it
+// did not answer.
+func (f *file) crashed(ctx context.Context) {
+	r := f.active
+	exit := r.process.Exit()
+	p := f.plugins
+	p.mu.Lock()
+	f.active = nil
+	f.restarts++
+	p.mu.Unlock()
+	p.retire(ctx, f, r)
+	uptime := time.Since(r.process.Started())
+	if uptime >= p.config.Stable {
+		f.backoff.reset()
+	}
+	t := trouble{reason: exit.String()}
+	f.retry(&t)
+	p.log.Warn("plugin ended", "file", f.name, "reason", t.reason, "stderr", exit.Stderr,
+		"uptime", uptime.Round(time.Millisecond).String(), "retry_in", time.Until(t.again).Round(time.Millisecond).String())
+}
+
+// leave ends the process and gives up the plugin's name.
+func (f *file) leave(ctx context.Context) {
+	p := f.plugins
+	p.mu.Lock()
+	r := f.active
+	f.active = nil
+	p.mu.Unlock()
+	if r != nil {
+		if err := r.retire(ctx, p.config.CallTimeout); err != nil {
+			p.log.Error("plugin process left", "file", f.name, "error", err)
+		}
+		p.log.Info("plugin stopped", "file", f.name, "plugin", r.description.Name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.release(f, "")
+}
+
+// arrive reports the outcome of the first attempt of a file of the first scan,
+// once. It returns where the answer to a claim will come, or nil.
+func (f *file) arrive(ctx context.Context, r *running) <-chan error {
+	if !f.first || f.arrived {
+		return nil
+	}
+	f.arrived = true
+	return f.plugins.arrive(ctx, f, r)
+}
+
+// workedOff says that a file of the first scan is active, rejected, backing off
+// or gone.
+func (f *file) workedOff() {
+	if !f.first {
+		return
+	}
+	f.first = false
+	if f.plugins.scan.worked() {
+		f.plugins.workedOff()
+	}
+}

@@ -1,0 +1,88 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// launch starts the command and returns our ends of its output.
+func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
+	if cmd, err = r.config.Command(r.dir); err != nil {
+		return nil, nil, nil, err
+	}
+	var theirs, ours []*os.File
+	defer func() {
+		closeAll(theirs)
+		if err != nil {
+			closeAll(ours)
+		}
+	}()
+	pipe := func(toPlugin bool) (our, their *os.File) {
+		read, write, pipeErr := os.Pipe()
+		if pipeErr != nil {
+			err = errors.Join(err, pipeErr)
+			return nil, nil
+		}
+		our, their = read, write
+		if toPlugin {
+			our, their = write, read
+		}
+		ours, theirs = append(ours, our), append(theirs, their)
+		return our, their
+	}
+	in, stdin := pipe(true)
+	outR, stdout := pipe(false)
+	errR, stderr := pipe(false)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	if len(cmd.Args) == 0 {
+		cmd.Args = []string{r.config.Name}
+	}
+	if cmd.Dir == "" {
+		cmd.Dir = "/"
+	}
+	cmd.Env = environment(r.dir, r.env)
+	contain(cmd)
+	if err = startCommand(cmd); err != nil {
+		return nil, nil, nil, err
+	}
+	r.mu.Lock()
+	r.stdin = in
+	r.mu.Unlock()
+	return outR, errR, cmd, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// startCommand starts cmd. A file that was just written is "busy" while another
+// child of ours, forked meanwhile and not yet at its exec, still has it open
+// for writing; that lasts for a moment (golang/go#22315).
+func startCommand(cmd *exec.Cmd) error {
+	const tries, pause = 20, 10 * time.Millisecond
+	for try := 1; ; try++ {
+		attempt := *cmd
+		err := attempt.Start()
+		if err == nil || !errors.Is(err, syscall.ETXTBSY) || try == tries {
+			*cmd = attempt
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// environment returns the whole environment of a plugin. Nothing of the
+// daemon's own is in it.
+func environment(dir string, goPlugin []string) []string {
+	return append([]string{
+		"TZ=UTC", "LANG=C.UTF-8", "HOME=/", "PATH=/usr/bin:/bin", "TMPDIR=" + dir,
+	}, goPlugin...)
+}

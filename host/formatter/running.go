@@ -1,0 +1,121 @@
+package formatter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/process"
+)
+
+// running is one process that was discovered, and the calls that it works on.
+type running struct {
+	process     *process.Process
+	description process.Description
+	version     version
+
+	// refused holds the groups that it declared and did not get, with the
+	// reason. Plugins.mu guards it once the process is active.
+	refused map[host.GroupName]string
+
+	// calls counts the calls in flight. It is only added to while the process
+	// is active, under Plugins.mu.
+	calls sync.WaitGroup
+}
+
+// launch starts a version of a plugin and asks it what it is.
+func (p *Plugins) launch(ctx context.Context, name string, v version) (*running, error) {
+	started, err := process.Start(ctx, process.Config{
+		Name:            name,
+		Path:            v.path,
+		Command:         func(string) (*exec.Cmd, error) { return command(name, v), nil },
+		Sockets:         p.config.Sockets,
+		HostVersion:     p.config.HostVersion,
+		Log:             p.log,
+		StartTimeout:    p.config.StartTimeout,
+		DiscoverTimeout: p.config.DiscoverTimeout,
+		CallTimeout:     p.config.CallTimeout,
+		Grace:           p.config.Grace,
+		MaxMessageBytes: p.config.MaxMessageBytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &running{process: started, version: v}
+	if r.description, err = started.Discover(ctx); err != nil {
+		started.Kill("it could not be asked what it is")
+		stopErr := started.Stop(ctx)
+		if stopErr != nil {
+			p.log.Error("plugin process left", "file", name, "error", stopErr)
+		}
+		if errors.Is(err, process.ErrEnded) {
+			err = fmt.Errorf("%w: %s", err, started.Exit())
+		}
+		return nil, fmt.Errorf("it could not say what it is: %w", err)
+	}
+	return r, nil
+}
+
+// command makes the command that runs a version.
+func command(name string, v version) *exec.Cmd {
+	return &exec.Cmd{Path: v.path, Args: []string{name}}
+}
+
+// group returns what the plugin declared of a group.
+func (r *running) group(g host.GroupName) (process.Group, bool) {
+	for _, declared := range r.description.Groups {
+		if declared.Name == g {
+			return declared, true
+		}
+	}
+	return process.Group{}, false
+}
+
+// shutdownPatience is how long calls in flight may take when the daemon ends.
+const shutdownPatience = 5 * time.Second
+
+// retire waits for the calls in flight, at most for patience or, once ctx is
+// over, for shutdownPatience, and ends the process. Nothing may be asked of it
+// any more.
+func (r *running) retire(ctx context.Context, patience time.Duration) error {
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		r.calls.Wait()
+	}()
+	if r.busy(idle, patience, ctx.Done()) && ctx.Err() != nil {
+		r.busy(idle, shutdownPatience, nil)
+	}
+	err := r.process.Stop(context.WithoutCancel(ctx))
+	<-idle // a call ends when the process does
+	return err
+}
+
+// busy waits until the process is idle or gone, or time is up, or hurry is
+// closed, and tells whether there are still calls.
+func (r *running) busy(idle <-chan struct{}, limit time.Duration, hurry <-chan struct{}) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return false
+	case <-r.process.Done():
+		return false
+	case <-timer.C:
+	case <-hurry:
+	}
+	return true
+}
+
+// retire ends a process that nobody asks any more, in the background.
+func (p *Plugins) retire(ctx context.Context, f *file, r *running) {
+	p.retiring.Go(func() {
+		if err := r.retire(ctx, p.config.CallTimeout); err != nil {
+			p.log.Error("plugin process left", "file", f.name, "error", err)
+		}
+	})
+}
