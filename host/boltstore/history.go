@@ -41,13 +41,11 @@ func (s *Store) List(_ context.Context, g host.GroupName, before host.ID, limit 
 			return nil
 		}
 		cursor := bucket.Bucket(messagesBucket).Cursor()
-		k, v := cursor.Seek(idKey(before))
-		if k == nil {
-			k, v = cursor.Last()
-		} else {
-			k, v = cursor.Prev()
+		step := cursor.Prev
+		if k, _ := cursor.Seek(idKey(before)); k == nil {
+			step = cursor.Last
 		}
-		for ; k != nil && len(found) < limit; k, v = cursor.Prev() {
+		for k, v := step(); k != nil && len(found) < limit; k, v = cursor.Prev() {
 			id := keyID(k)
 			status, ok := state.Status(id)
 			if !ok {

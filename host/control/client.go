@@ -155,7 +155,7 @@ func (c *Client) MakeUnread(ctx context.Context, g host.GroupName, ids host.Rang
 
 // Prune deletes read messages that were added before a time.
 func (c *Client) Prune(ctx context.Context, g host.GroupName, before time.Time) (reply Changed, err error) {
-	err = c.call(ctx, "POST", "/queues/"+string(g)+"/prune", url.Values{"before": {before.UTC().Format(time.RFC3339)}}, nil, &reply)
+	err = c.call(ctx, "POST", "/queues/"+string(g)+"/prune", url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}}, nil, &reply)
 	return reply, err
 }
 
