@@ -1,0 +1,170 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/hashicorp/hcl/v2/hclparse"
+
+	"github.com/restante/restante/host"
+)
+
+// Defaults of the settings.
+const (
+	DefaultListen   = "127.0.0.1:8089"
+	DefaultData     = "restante-data"
+	DefaultLogLevel = "info"
+)
+
+// Config holds the settings of a daemon.
+type Config struct {
+	// Listen is the address and port of the API. Port 0 takes a free one.
+	Listen string
+	// Data is the folder for everything that the daemon keeps. It is made if
+	// it does not exist, for its owner alone.
+	Data string
+	// Plugins is the folder that formatter plugins are dropped into; empty is
+	// "plugins" in the data folder.
+	Plugins string
+	// LogLevel is trace, debug, info, warn or error.
+	LogLevel string
+	// LogFormat is text, json, or auto: text on a terminal and json otherwise.
+	LogFormat string
+	// Queues are declared without a plugin, or change what a plugin says of
+	// its own.
+	Queues []host.Queue
+}
+
+// file is the configuration file, as HCL.
+type file struct {
+	Listen    *string `hcl:"listen"`
+	Data      *string `hcl:"data"`
+	Plugins   *string `hcl:"plugins"`
+	LogLevel  *string `hcl:"log_level"`
+	LogFormat *string `hcl:"log_format"`
+	Queues    []struct {
+		Name        string         `hcl:"name,label"`
+		Method      *string        `hcl:"method"`
+		Title       *string        `hcl:"title"`
+		Description *string        `hcl:"description"`
+		Body        hcl.Body       `hcl:",body"`
+		Attributes  hcl.Attributes `hcl:",remain"`
+	} `hcl:"queue,block"`
+}
+
+// ErrConfig says that the configuration file can't be used. What is wrong with
+// it was written out line by line.
+var ErrConfig = errors.New("the configuration can't be used")
+
+// ReadConfig reads a configuration file into c; what the file does not set
+// stays as it is. Faults are written to w with the lines that they are in, and
+// then the error wraps ErrConfig.
+func ReadConfig(path string, c *Config, w io.Writer) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	parser := hclparse.NewParser()
+	parsed, faults := parser.ParseHCLFile(path)
+	var f file
+	if !faults.HasErrors() {
+		faults = append(faults, gohcl.DecodeBody(parsed.Body, nil, &f)...)
+	}
+	if !faults.HasErrors() {
+		faults = append(faults, f.apply(c, filepath.Dir(path))...)
+	}
+	if !faults.HasErrors() {
+		return nil
+	}
+	if err := hcl.NewDiagnosticTextWriter(w, parser.Files(), 100, false).WriteDiagnostics(faults); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrConfig, path)
+}
+
+// apply takes over the settings of the file. Folders in it are relative to the
+// file's own.
+func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
+	folder := func(to *string, from *string) {
+		if from != nil {
+			*to = *from
+			if !filepath.IsAbs(*from) {
+				*to = filepath.Join(dir, *from)
+			}
+		}
+	}
+	text := func(to *string, from *string) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	text(&c.Listen, f.Listen)
+	folder(&c.Data, f.Data)
+	folder(&c.Plugins, f.Plugins)
+	text(&c.LogLevel, f.LogLevel)
+	text(&c.LogFormat, f.LogFormat)
+	seen := map[string]bool{}
+	for _, b := range f.Queues {
+		place := b.Body.MissingItemRange()
+		fault := func(summary string, err error) {
+			faults = append(faults, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: err.Error() + ".", Subject: &place})
+		}
+		q := host.Queue{Group: host.GroupName(b.Name)}
+		if err := host.CheckGroupName(q.Group); err != nil {
+			fault("Bad queue name", err)
+		}
+		if seen[b.Name] {
+			fault("Duplicate queue", fmt.Errorf("there is another queue block named %q", b.Name))
+		}
+		seen[b.Name] = true
+		for _, a := range b.Attributes {
+			faults = append(faults, &hcl.Diagnostic{
+				Severity: hcl.DiagError, Summary: "Unsupported argument", Subject: &a.NameRange,
+				Detail: fmt.Sprintf("A queue block has no %q; it takes method, title and description.", a.Name),
+			})
+		}
+		if b.Method != nil {
+			m, err := host.ParseMethod(*b.Method)
+			if err != nil {
+				fault("Bad method", err)
+			}
+			q.Method = m
+		}
+		text(&q.Title, b.Title)
+		text(&q.Description, b.Description)
+		c.Queues = append(c.Queues, q)
+	}
+	return faults
+}
+
+// complete fills in defaults and refuses what can't be.
+func (c *Config) complete() error {
+	orDefault := func(v *string, d string) {
+		if *v == "" {
+			*v = d
+		}
+	}
+	orDefault(&c.Listen, DefaultListen)
+	orDefault(&c.Data, DefaultData)
+	orDefault(&c.Plugins, filepath.Join(c.Data, "plugins"))
+	orDefault(&c.LogLevel, DefaultLogLevel)
+	orDefault(&c.LogFormat, "auto")
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("the listen address %q is not of the form ADDRESS:PORT, such as %s", c.Listen, DefaultListen)
+	}
+	if hclog.LevelFromString(c.LogLevel) == hclog.NoLevel {
+		return fmt.Errorf("unknown log level %q: use trace, debug, info, warn or error", c.LogLevel)
+	}
+	switch c.LogFormat {
+	case "auto", "text", "json":
+	default:
+		return fmt.Errorf("unknown log format %q: use auto, text or json", c.LogFormat)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/restante/restante/host"
+)
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "restante.hcl")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadConfig(t *testing.T) {
+	path := writeConfig(t, `
+listen    = "127.0.0.1:9000"
+data      = "data"
+plugins   = "/etc/plugins"
+log_level = "debug"
+
+queue "plain" {
+  method = "poll"
+  title  = "Plain JSON"
+}
+queue "student" {}
+`)
+	c := Config{LogFormat: "json", Listen: "elsewhere:1"}
+	var out strings.Builder
+	if err := ReadConfig(path, &c, &out); err != nil {
+		t.Fatalf("ReadConfig = %v\n%s", err, &out)
+	}
+	if c.Listen != "127.0.0.1:9000" || c.Data != filepath.Join(filepath.Dir(path), "data") || c.Plugins != "/etc/plugins" ||
+		c.LogLevel != "debug" || c.LogFormat != "json" {
+		t.Errorf("ReadConfig gives %+v", c)
+	}
+	want := []host.Queue{{Group: "plain", Method: host.Poll, Title: "Plain JSON"}, {Group: "student"}}
+	if !slices.Equal(c.Queues, want) {
+		t.Errorf("the queues are %+v, want %+v", c.Queues, want)
+	}
+}
+
+func TestReadConfigPointsAtTheLine(t *testing.T) {
+	for name, c := range map[string]struct{ text, want, line string }{
+		"syntax":            {"listen = \n", "Invalid expression", "line 1"},
+		"unknown setting":   {"\nlisten = \"a:1\"\nlisen = \"a:1\"\n", `"lisen"`, "line 3"},
+		"unknown block":     {"group \"x\" {}\n", `"group"`, "line 1"},
+		"wrong type":        {"listen = [1]\n", "string", "line 1"},
+		"queue, no name":    {"queue {}\n", "name", "line 1"},
+		"queue, bad name":   {"\nqueue \"a b\" {\n}\n", `"a b" has " "`, "line 2"},
+		"queue, bad method": {"queue \"a\" {\n  method = \"push\"\n}\n", `unknown method "push"`, "line 1"},
+		"queue, bad key":    {"queue \"a\" {\n\n  tilte = \"x\"\n}\n", `"tilte"`, "line 3"},
+		"two queues":        {"queue \"a\" {}\nqueue \"a\" {}\n", `another queue block named "a"`, "line 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			config := Config{}
+			err := ReadConfig(writeConfig(t, c.text), &config, &out)
+			if !errors.Is(err, ErrConfig) {
+				t.Fatalf("ReadConfig = %v, want ErrConfig", err)
+			}
+			if !strings.Contains(out.String(), c.want) || !strings.Contains(out.String(), c.line) {
+				t.Errorf("ReadConfig wrote %s, want %q and %q", &out, c.want, c.line)
+			}
+		})
+	}
+	if err := ReadConfig(filepath.Join(t.TempDir(), "none.hcl"), &Config{}, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("ReadConfig of nothing = %v", err)
+	}
+}
+
+func TestCompleteRefuses(t *testing.T) {
+	for _, c := range []Config{{Listen: "8089"}, {LogLevel: "loud"}, {LogFormat: "xml"}} {
+		if err := c.complete(); err == nil {
+			t.Errorf("complete(%+v) = nil", c)
+		}
+	}
+	var c Config
+	if err := c.complete(); err != nil || c.Plugins != filepath.Join(DefaultData, "plugins") {
+		t.Errorf("complete gives %+v, %v", c, err)
+	}
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/boltstore"
+)
+
+// parts are what every command works with, whether a daemon runs or not.
+type parts struct {
+	store    *boltstore.Store
+	exchange *host.Exchange
+	keys     *host.Keys
+}
+
+// StoreName is the name of the store's file in the data folder.
+const StoreName = "restante.db"
+
+// openParts opens the data folder, which no other process may have open.
+func openParts(ctx context.Context, data string, queues []host.Queue) (_ *parts, err error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := checkPrivate(data); err != nil {
+		return nil, err
+	}
+	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(data, StoreName)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			store.Close()
+		}
+	}()
+	known, err := host.OpenQueues(ctx, store, queues)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := host.OpenTokens(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := host.OpenKeys(ctx, store, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &parts{
+		store:    store,
+		exchange: &host.Exchange{Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{}},
+		keys:     keys,
+	}, nil
+}
+
+// close writes what is left to write, within a bound, and closes the store.
+func (p *parts) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(p.keys.Flush(ctx), p.store.Close())
+}
+
+// checkPrivate refuses a data folder that others can look into, as it holds
+// messages and the control socket.
+func checkPrivate(data string) error {
+	info, err := os.Stat(data)
+	if err != nil {
+		return fmt.Errorf("open the data folder: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("the data folder %s is not a folder", data)
+	}
+	if mode := info.Mode().Perm(); modesWork && mode&0o077 != 0 {
+		return &HintError{
+			Err:  fmt.Errorf("the data folder %s is open to other users (mode %04o)", data, mode),
+			Hint: fmt.Sprintf("run: chmod 700 %s", data),
+		}
+	}
+	return nil
+}
+
+// noFormatters stands in where no plugin runs.
+type noFormatters struct{}
+
+func (noFormatters) WriteMessages(_ context.Context, plugin string, _ host.Batch) (host.Document, error) {
+	return host.Document{}, &host.UnavailableError{Plugin: plugin, Reason: "plugins run only within the daemon; start it with \"restante serve\""}
+}
+
+// HintError is an error with the remedy.
+type HintError struct {
+	Err  error
+	Hint string
+}
+
+func (e *HintError) Error() string { return e.Err.Error() }
+
+func (e *HintError) Unwrap() error { return e.Err }

@@ -1,0 +1,224 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/term"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/api"
+	"github.com/restante/restante/host/control"
+	"github.com/restante/restante/host/formatter"
+)
+
+const (
+	// stopGrace is how long calls in flight may take when the daemon stops.
+	stopGrace = 10 * time.Second
+	// flushEvery is how exactly the store knows when a key was last used.
+	flushEvery = time.Minute
+)
+
+// Run runs a daemon until ctx ends, and then stops it: calls in flight are
+// answered, plugins end, the store is closed. It returns nil after such a stop.
+// The log goes to w.
+func Run(ctx context.Context, c Config, version string, w io.Writer) error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	log := newLogger(c, w)
+	p, err := openParts(ctx, c.Data, c.Queues)
+	if errors.Is(err, host.ErrInUse) {
+		return &HintError{
+			Err:  fmt.Errorf("the data folder %s is in use by another daemon", c.Data),
+			Hint: "stop that one, or give this one a folder of its own with --data",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	d := &daemon{config: c, version: version, log: log, parts: p, started: time.Now()}
+	err = d.run(ctx)
+	return errors.Join(err, p.close(ctx))
+}
+
+func newLogger(c Config, w io.Writer) hclog.Logger {
+	asJSON := c.LogFormat == "json"
+	if f, ok := w.(*os.File); c.LogFormat == "auto" {
+		asJSON = !ok || !term.IsTerminal(int(f.Fd()))
+	}
+	return hclog.New(&hclog.LoggerOptions{
+		Name:       "restante",
+		Level:      hclog.LevelFromString(c.LogLevel),
+		Output:     w,
+		JSONFormat: asJSON,
+		Color:      hclog.AutoColor,
+	})
+}
+
+type daemon struct {
+	config  Config
+	version string
+	log     hclog.Logger
+	parts   *parts
+	plugins *formatter.Plugins
+	started time.Time
+	url     string
+}
+
+func (d *daemon) run(ctx context.Context) error {
+	var err error
+	d.plugins, err = formatter.New(formatter.Config{
+		Folder:      d.config.Plugins,
+		Private:     filepath.Join(d.config.Data, "private"),
+		Queues:      d.parts.exchange.Queues,
+		HostVersion: d.version,
+		Log:         d.log.Named("plugins"),
+	})
+	if err != nil {
+		return err
+	}
+	d.parts.exchange.Formatters = d.plugins
+	stopping := make(chan struct{})
+	machines, err := api.New(api.Config{
+		Exchange: d.parts.exchange,
+		Keys:     d.parts.keys,
+		Log:      d.log.Named("api"),
+		Ready:    func() error { return d.ready(stopping) },
+		Stopping: stopping,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := listen(d.config.Listen)
+	if err != nil {
+		return err
+	}
+	d.url = "http://" + listener.Addr().String()
+	socket, err := control.Listen(d.config.Data)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer control.Remove(d.config.Data)
+	d.warnOpen(listener.Addr())
+
+	commands := control.Server{
+		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
+		Plugins: d.plugins.List, Status: func() control.Status { return d.status(stopping) },
+	}
+	public := api.NewServer(machines, d.log.Named("http"))
+	private := &http.Server{Handler: commands.Handler(), ReadHeaderTimeout: 5 * time.Second}
+
+	// Plugins stop last of all, so that fetches in flight can be formatted.
+	pluginsCtx, stopPlugins := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPlugins()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var plugins, rest sync.WaitGroup
+	plugins.Go(func() { fail(d.plugins.Run(pluginsCtx)) })
+	rest.Go(func() { fail(serve(public, listener)) })
+	rest.Go(func() { fail(serve(private, socket)) })
+	rest.Go(func() { d.flushKeys(ctx) })
+	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
+
+	<-ctx.Done()
+	d.log.Info("stopping")
+	close(stopping)
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	for _, s := range []*http.Server{public, private} {
+		if err := s.Shutdown(graceCtx); err != nil {
+			d.log.Warn("calls in flight were cut off", "after", stopGrace.String())
+			s.Close()
+		}
+	}
+	rest.Wait()
+	stopPlugins()
+	plugins.Wait()
+	d.log.Info("stopped")
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &HintError{
+			Err:  fmt.Errorf("the address %s is in use by another program", address),
+			Hint: "stop that program, or listen elsewhere with --listen ADDRESS:PORT",
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// serve returns nil when the server was told to stop.
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// ready returns why the daemon can't serve all that it is there for.
+func (d *daemon) ready(stopping <-chan struct{}) error {
+	select {
+	case <-stopping:
+		return errors.New("the daemon is stopping")
+	default:
+	}
+	if d.parts.store.Failure() != nil {
+		return host.ErrFailed
+	}
+	select {
+	case <-d.plugins.Ready():
+		return nil
+	default:
+		return errors.New("plugins are still being started")
+	}
+}
+
+func (d *daemon) status(stopping <-chan struct{}) control.Status {
+	s := control.Status{Version: d.version, PID: os.Getpid(), Started: d.started, URL: d.url}
+	if err := d.ready(stopping); err != nil {
+		s.NotReady = err.Error()
+	}
+	return s
+}
+
+func (d *daemon) flushKeys(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := d.parts.keys.Flush(ctx); err != nil {
+				d.log.Warn("times of use of API keys not written", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// warnOpen warns where API keys would cross a network in the clear.
+func (d *daemon) warnOpen(a net.Addr) {
+	if tcp, ok := a.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		d.log.Warn("the API is served without TLS beyond this machine: put a TLS proxy in front, or API keys can be read on the way", "address", a)
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/control"
+)
+
+func newMessages() *cobra.Command {
+	var flags clientFlags
+	cmd := &cobra.Command{
+		Use:   "messages",
+		Short: "List, look at, preview, hand out again and prune messages",
+		Args:  cobra.NoArgs,
+	}
+	flags.add(cmd)
+	cmd.AddCommand(newMessagesList(&flags), newMessagesShow(&flags), newMessagesPreview(&flags),
+		newMessagesUnread(&flags), newMessagesPrune(&flags))
+	return cmd
+}
+
+func newMessagesList(flags *clientFlags) *cobra.Command {
+	var before uint64
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list GROUP",
+		Short: "List a group's messages, newest first",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := groupArgument(args[0])
+			if err != nil {
+				return err
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				all, err := c.Messages(cmd.Context(), g, host.ID(before), limit)
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), all, func(w io.Writer) {
+					if len(all) == 0 {
+						row(w, "No messages.")
+						return
+					}
+					row(w, "ID", "ADDED", "STATUS", "KEY", "DATA")
+					for _, m := range all {
+						row(w, m.ID, when(m.Time), m.Status, orDash(cell(m.Key, 20)), cell(string(m.Data[:min(len(m.Data), 400)]), 80))
+					}
+					if len(all) == limit && all[limit-1].ID > 1 {
+						fmt.Fprintf(cmd.ErrOrStderr(), "Older ones: --before %d\n", all[limit-1].ID)
+					}
+				})
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&before, "before", 0, "only messages with a smaller id")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many, from 1 to 1000")
+	return cmd
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func newMessagesShow(flags *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show GROUP ID",
+		Short: "Print one message as it is stored",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := groupArgument(args[0])
+			if err != nil {
+				return err
+			}
+			id, err := strconv.ParseUint(args[1], 10, 64)
+			if err != nil {
+				return fmt.Errorf("%q is not a message id", args[1])
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				m, err := c.Message(cmd.Context(), g, host.ID(id))
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), m, func(w io.Writer) {
+					row(w, "Id:", m.ID)
+					row(w, "Added:", m.Time.Format(time.RFC3339Nano))
+					row(w, "Status:", m.Status)
+					row(w, "Key:", orDash(cell(m.Key, host.MaxKeyBytes)))
+					var pretty bytes.Buffer
+					if json.Indent(&pretty, m.Data, "", "  ") == nil {
+						fmt.Fprintln(w, pretty.String())
+					}
+				})
+			})
+		},
+	}
+}
+
+func newMessagesPreview(flags *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "preview GROUP IDS",
+		Short:   "Print messages as their receiver would get them",
+		Example: "  restante messages preview student 1-16,20",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, ids, err := groupAndIDs(args)
+			if err != nil {
+				return err
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				body, err := c.Preview(cmd.Context(), g, ids)
+				if err == nil {
+					_, err = cmd.OutOrStdout().Write(body)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func newMessagesUnread(flags *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "unread GROUP IDS",
+		Short:   "Make messages unread, so that they are handed out again in their old place",
+		Example: "  restante messages unread student 1-16,20",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, ids, err := groupAndIDs(args)
+			if err != nil {
+				return err
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				changed, err := c.MakeUnread(cmd.Context(), g, ids)
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), changed, func(w io.Writer) {
+					fmt.Fprintf(w, "Made unread: %d, Unread: %d\n", changed.Count, changed.Unread)
+				})
+			})
+		},
+	}
+}
+
+func newMessagesPrune(flags *clientFlags) *cobra.Command {
+	var before string
+	cmd := &cobra.Command{
+		Use:     "prune GROUP --before TIME",
+		Short:   "Delete read messages for good",
+		Long:    "Delete the read messages that were added before a time, for good. Messages that\nare unread or held stay.",
+		Example: "  restante messages prune student --before 365d",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := groupArgument(args[0])
+			if err != nil {
+				return err
+			}
+			at, err := parseMoment(before, -1)
+			if err != nil {
+				return err
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				changed, err := c.Prune(cmd.Context(), g, at)
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), changed, func(w io.Writer) { fmt.Fprintf(w, "Deleted: %d\n", changed.Count) })
+			})
+		},
+	}
+	cmd.Flags().StringVar(&before, "before", "", "a date such as 2026-01-31, or a distance into the past such as 12h or 365d (required)")
+	cmd.MarkFlagRequired("before")
+	return cmd
+}
+
+func groupAndIDs(args []string) (host.GroupName, host.Ranges, error) {
+	g, err := groupArgument(args[0])
+	if err != nil {
+		return "", host.Ranges{}, err
+	}
+	ids, err := host.ParseRanges(args[1])
+	return g, ids, err
+}

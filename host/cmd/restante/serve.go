@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/restante/restante/host/app"
+)
+
+// environment returns a variable of ours, or the default.
+func environment(name, unset string) string {
+	if v := os.Getenv("RESTANTE_" + name); v != "" {
+		return v
+	}
+	return unset
+}
+
+func newServe() *cobra.Command {
+	var flags app.Config
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon",
+		Long: `Run the daemon until it is told to stop by SIGINT or SIGTERM. It then answers
+the calls in flight, ends the plugins and closes the store.
+
+Every setting has a default that works. A flag wins over the environment, and
+the environment over the configuration file.`,
+		Example: `  restante serve
+  restante serve --listen 127.0.0.1:8089 --data /var/lib/restante --plugins /etc/restante/plugins
+  restante serve --config /etc/restante/restante.hcl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var c app.Config
+			if file != "" {
+				if err := app.ReadConfig(file, &c, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
+			for _, s := range []struct {
+				to         *string
+				flag, name string
+				given      string
+			}{
+				{&c.Listen, "listen", "LISTEN", flags.Listen},
+				{&c.Data, "data", "DATA", flags.Data},
+				{&c.Plugins, "plugins", "PLUGINS", flags.Plugins},
+				{&c.LogLevel, "log-level", "LOG_LEVEL", flags.LogLevel},
+				{&c.LogFormat, "log-format", "LOG_FORMAT", flags.LogFormat},
+			} {
+				*s.to = environment(s.name, *s.to)
+				if cmd.Flags().Changed(s.flag) {
+					*s.to = s.given
+				}
+			}
+			return app.Run(cmd.Context(), c, programVersion(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&file, "config", os.Getenv("RESTANTE_CONFIG"), "configuration file, in HCL (RESTANTE_CONFIG)")
+	f.StringVar(&flags.Listen, "listen", app.DefaultListen, "address and port of the API (RESTANTE_LISTEN)")
+	f.StringVar(&flags.Data, "data", app.DefaultData, "folder for all that is kept; made if missing (RESTANTE_DATA)")
+	f.StringVar(&flags.Plugins, "plugins", "", "folder that plugins are dropped into (RESTANTE_PLUGINS, default DATA/plugins)")
+	f.StringVar(&flags.LogLevel, "log-level", app.DefaultLogLevel, "trace, debug, info, warn or error (RESTANTE_LOG_LEVEL)")
+	f.StringVar(&flags.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal (RESTANTE_LOG_FORMAT)")
+	return cmd
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "restante", programVersion()) },
+	}
+}
