@@ -1,0 +1,61 @@
+# Everything that a person types. "make help" lists it.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+PLUGINS := $(notdir $(wildcard plugins/*))
+GO      := go
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+LISTEN  ?= 127.0.0.1:8089
+
+.PHONY: help build run test check deps generate bench crash real-input fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+build: ## bin/restante and bin/plugins/*
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/restante ./host/cmd/restante
+	$(GO) build -trimpath -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
+
+run: build ## a daemon with plugins and sample messages; prints the calls to try (LISTEN=127.0.0.1:8089)
+	@examples/run.sh $(LISTEN)
+
+test: deps check ## install what the tests need, run every check and test
+	$(GO) test -race -timeout 20m ./...
+
+deps: ## install what the tests need, with apt
+	@missing=; for p in xmllint:libxml2-utils curl:curl; do \
+	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p#*:}"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$missing; fi
+
+check: ## format, vet, static checks, generated code, go.mod, other systems
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	GOOS=darwin $(GO) vet ./host/... ./sdk/... ./plugins/...
+	GOOS=windows $(GO) vet ./host/... ./sdk/... ./plugins/...
+	@before=$$(cat proto/formatter/v1/*.go | cksum); $(MAKE) -s generate >/dev/null && \
+	  [ "$$before" = "$$(cat proto/formatter/v1/*.go | cksum)" ] || { echo "generated code was out of date; make generate has mended it"; exit 1; }
+	$(GO) mod tidy -diff
+	bash -n examples/*.sh .ci/run
+
+generate: ## Go code from proto/**/*.proto
+	$(GO) run ./proto/generate proto
+
+bench: build ## speed, as ratios measured in one run
+	$(GO) build -o bin/bench ./bench
+	bin/bench
+
+crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
+	$(GO) test -count=1 -timeout 30m -run '^TestKill$$' -v ./host/cmd/restante -rounds 50
+
+real-input: ## all 329 real webhooks of @octokit/webhooks-examples through every step
+	mkdir -p run
+	npm install --silent --no-save --no-audit --no-fund --prefix run @octokit/webhooks-examples@7.6.1
+	$(GO) test -count=1 -run '^TestRealInput$$' -v ./host/cmd/restante \
+	  -payloads "$(CURDIR)/run/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+
+fuzz: ## every fuzz target for half a minute
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s $$p || exit 1; done; done
+
+clean: ## remove what was built and the demo's data
+	rm -rf bin run
