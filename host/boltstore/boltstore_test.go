@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +70,11 @@ func TestOpenRefuses(t *testing.T) {
 		"a newer version's":  {newerSchema, "its schema is 2 and this program knows 1", host.ErrNewer},
 		"a text file":        {write(strings.Repeat("no store\n", 5000)), "damaged, or not a store", nil},
 		"a short file":       {write("x"), "", nil},
+		"half a page":        {cut(2000), "damaged", nil},
+		"one page":           {cut(4096), "damaged", nil},
+		"two pages":          {cut(8192), "damaged", nil},
+		"half the file":      {cut(32768), "damaged", nil},
+		"zeros from page 2":  {zeros, "damaged", nil},
 		"in a lost folder":   {func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, "no such file", os.ErrNotExist},
 		"in place of folder": {func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is a directory", nil},
 	} {
@@ -84,6 +90,39 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cut leaves the beginning of a good file.
+func cut(size int64) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		filled(t, path)
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// zeros leaves the metadata of a good file, and its size.
+func zeros(t *testing.T, path string) {
+	size := filled(t, path)
+	if err := errors.Join(os.Truncate(path, 8192), os.Truncate(path, size)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// filled makes a store with a message and returns the size of its file.
+func filled(t *testing.T, path string) int64 {
+	s := open(t, boltstore.Config{Path: path})
+	a := host.Addition{Group: "g", Data: []json.RawMessage{[]byte(`"` + strings.Repeat("x", 100_000) + `"`)}}
+	if _, err := s.Append(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 func newerSchema(t *testing.T, path string) {
@@ -200,5 +239,42 @@ func TestFreePages(t *testing.T) {
 	}
 	if after, err := os.Stat(path); err != nil || after.Size() > info.Size() {
 		t.Errorf("the file grew from %d to %d bytes, though the space of pruned messages was free", info.Size(), after.Size())
+	}
+}
+
+// TestReadersSeeNoDamage has readers look while messages are read and pruned in
+// the same commits.
+func TestReadersSeeNoDamage(t *testing.T) {
+	s := open(t, boltstore.Config{Path: filepath.Join(t.TempDir(), "restante.db")})
+	var wait sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := s.Unread(t.Context(), "g", 10, 1000); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		if _, err := s.Append(t.Context(), host.Addition{Group: "g", Data: []json.RawMessage{[]byte("1")}}); err != nil {
+			t.Fatal(err)
+		}
+		var both sync.WaitGroup
+		both.Go(func() { s.Move(t.Context(), "g", host.NewRanges(host.ID(i+1)), host.Read) })
+		both.Go(func() { s.Prune(t.Context(), "g", time.Now().Add(time.Hour), 10) })
+		both.Wait()
+	}
+	close(stop)
+	wait.Wait()
+	if err := s.Check(); err != nil {
+		t.Error(err)
 	}
 }

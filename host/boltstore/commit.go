@@ -95,6 +95,12 @@ func (s *Store) commit(batch []*operation) {
 	if err == nil {
 		err = s.transaction(&c, batch)
 	}
+	if errors.Is(err, host.ErrStoreFull) {
+		// What adds nothing may still fit: this time it goes alone, as the
+		// store has been found full.
+		c.groups, c.dirty = map[host.GroupName]*groupCommit{}, false
+		err = s.transaction(&c, batch)
+	}
 	if err != nil {
 		for _, op := range batch {
 			op.err = err
@@ -134,6 +140,7 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 	if !c.dirty {
 		return nil
 	}
+	id := tx.ID()
 	err = c.writeStates()
 	if err == nil {
 		s.syncFreelist()
@@ -142,7 +149,7 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 	switch {
 	case err == nil:
 		return nil
-	case isFull(err):
+	case isFull(err) && !s.visible(id):
 		s.fullUntil = time.Now().Add(fullPause)
 		return host.ErrStoreFull
 	}
@@ -151,6 +158,18 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 	err = fmt.Errorf("%w: %w", host.ErrFailed, err)
 	s.failed.Store(&err)
 	return err
+}
+
+// visible reports whether readers see a transaction, which they may do although
+// its commit failed: its last page can be in the system's memory, and not be on
+// the disk.
+func (s *Store) visible(id int) bool {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return true
+	}
+	defer tx.Rollback()
+	return tx.ID() >= id
 }
 
 // commit is a transaction together with the states that it changes.

@@ -74,25 +74,30 @@ func (g *groupCommit) repeated(a host.Addition) ([]host.ID, error) {
 
 // Unread implements host.Messages.
 func (s *Store) Unread(ctx context.Context, g host.GroupName, limit, maxBytes int) ([]host.Message, error) {
-	for {
-		// The state is taken before the transaction begins, so whatever it
-		// calls unread is in the file already; unless it was read and pruned
-		// in between, and then there is a newer state to try with.
-		state := s.state(g)
-		found, err := s.unread(ctx, g, state, limit, maxBytes)
-		if !errors.Is(err, errMissing) || s.state(g) == state {
-			return found, err
-		}
+	// The state is taken before the transaction begins, so whatever it calls
+	// unread is in the file already; unless it was read and pruned in between.
+	// The state in the file knows.
+	found, err := s.unread(ctx, g, s.state(g), limit, maxBytes)
+	if errors.Is(err, errMissing) {
+		found, err = s.unread(ctx, g, nil, limit, maxBytes)
 	}
+	return found, err
 }
 
 var errMissing = errors.New("is missing: the store is damaged")
 
+// unread reads by a state or, if that is nil, by the one in the file.
 func (s *Store) unread(ctx context.Context, g host.GroupName, state *host.State, limit, maxBytes int) (found []host.Message, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
 		if bucket == nil {
 			return nil
+		}
+		if state == nil {
+			state = new(host.State)
+			if err := state.UnmarshalBinary(bucket.Get(stateKey)); err != nil {
+				return err
+			}
 		}
 		cursor := bucket.Bucket(messagesBucket).Cursor()
 		bytes := 0

@@ -63,7 +63,7 @@ const lockWait = 500 * time.Millisecond
 // while another process has it open, and with host.ErrNewer if a newer version
 // of this program wrote it.
 func Open(c Config) (*Store, error) {
-	db, err := bolt.Open(c.Path, 0o600, &bolt.Options{
+	db, err := openFile(c.Path, &bolt.Options{
 		Timeout: lockWait,
 		// Whether the list of free pages is written is decided anew for every
 		// commit; see syncFreelist.
@@ -74,7 +74,7 @@ func Open(c Config) (*Store, error) {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %s: %w", c.Path, host.ErrInUse)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("open store %s: it is damaged, or not a store: %w", c.Path, err)
+		return nil, fmt.Errorf("open store %s: %w: %w", c.Path, errDamaged, err)
 	case err != nil:
 		return nil, fmt.Errorf("open store %s: %w", c.Path, plainError(err))
 	}
@@ -98,9 +98,10 @@ func Open(c Config) (*Store, error) {
 }
 
 // prepare checks the schema, makes it in a new file, and reads the states.
-func (s *Store) prepare() error {
+func (s *Store) prepare() (err error) {
+	defer recoverDamage(&err)()
 	known := false
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err = s.db.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if known = meta != nil; !known {
 			return nil
@@ -208,8 +209,13 @@ func (s *Store) syncFreelist() {
 	s.db.NoFreelistSync = stats.FreePageN+stats.PendingPageN > maxFreePages
 }
 
+// isFull reports whether writing ended for want of space. Only a write or a
+// truncation can say so harmlessly: a sync that does may have lost pages that
+// were written before.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	path, ok := errors.AsType[*os.PathError](err)
+	return ok && (path.Op == "write" || path.Op == "truncate") &&
+		(errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT))
 }
 
 // plainError takes the path out of an error that is about to be named again.
