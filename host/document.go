@@ -72,7 +72,9 @@ func notHeaderText(r rune) bool { return r < ' ' || r > '~' }
 // version 0, the token, and for each message its id and datetime and then the
 // properties of its data in their own order. A property of the data called id
 // or datetime takes the place of ours. Data that is no object goes under
-// "data". Strings and numbers keep the very text that they were added with.
+// "data". Strings and numbers keep the very text that they were added with. A
+// document that indentation would make larger than 64 MiB is left without it: a
+// message of a few MiB can be nested so deep that it would become gigabytes.
 func WriteDefault(b Batch) (Document, error) {
 	var raw []byte
 	raw = append(raw, `{"version":0,"token":`...)
@@ -88,12 +90,50 @@ func WriteDefault(b Batch) (Document, error) {
 		}
 	}
 	raw = append(raw, "]}"...)
+	document := Document{ContentType: "application/json", Filename: string(b.Group) + ".json", Body: raw}
+	size := indentedSize(raw)
+	if size > maxIndented {
+		return document, nil
+	}
 	var out bytes.Buffer
-	out.Grow(len(raw) + len(raw)/2)
+	out.Grow(size)
 	if err := json.Indent(&out, raw, "", "  "); err != nil {
 		return Document{}, err
 	}
-	return Document{ContentType: "application/json", Filename: string(b.Group) + ".json", Body: out.Bytes()}, nil
+	document.Body = out.Bytes()
+	return document, nil
+}
+
+const maxIndented = 64 << 20
+
+// indentedSize returns at least how many bytes valid JSON has when it is
+// indented by two spaces.
+func indentedSize(text []byte) (size int) {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		size++
+		switch text[i] {
+		case '"':
+			from := i
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			size += i - from
+		case '{', '[':
+			depth++
+			size += 1 + 2*depth
+		case '}', ']':
+			depth--
+			size += 1 + 2*depth
+		case ',':
+			size += 1 + 2*depth
+		case ':':
+			size++
+		}
+	}
+	return size
 }
 
 // appendMessage writes one message as a JSON object.

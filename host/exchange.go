@@ -95,9 +95,6 @@ func (x *Exchange) Add(ctx context.Context, r AddRequest) ([]ID, error) {
 		}
 		a.Data = []json.RawMessage{data}
 	}
-	if len(a.Data) > MaxAddition {
-		return nil, fmt.Errorf("%w: %d messages at once, at most %d are allowed", ErrTooLarge, len(a.Data), MaxAddition)
-	}
 	for i, data := range a.Data {
 		if len(data) > MaxMessageBytes {
 			return nil, fmt.Errorf("%w: message %d has %d bytes, at most %d are allowed", ErrTooLarge, i+1, len(data), MaxMessageBytes)
@@ -221,6 +218,15 @@ func (x *Exchange) MakeUnread(ctx context.Context, g GroupName, ids Ranges) (mov
 	return x.Store.Move(ctx, g, ids, Unread)
 }
 
+// Hold keeps messages back until MakeUnread releases them, and returns how many
+// were unread or read before. Ids without a message are passed over.
+func (x *Exchange) Hold(ctx context.Context, g GroupName, ids Ranges) (moved uint64, after Counts, err error) {
+	if _, err := x.Queues.Queue(g); err != nil {
+		return 0, Counts{}, err
+	}
+	return x.Store.Move(ctx, g, ids, Held)
+}
+
 // Prune deletes the read messages that were added before a time and returns
 // how many. It works in small steps, so that adding goes on meanwhile.
 func (x *Exchange) Prune(ctx context.Context, g GroupName, before time.Time) (pruned uint64, err error) {
@@ -254,7 +260,7 @@ func (x *Exchange) format(ctx context.Context, q Queue, b Batch) (Document, erro
 		return Document{}, err
 	}
 	if err := d.Check(); err != nil {
-		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: err.Error()}
+		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: "it wrote a document that can't be handed out", Detail: err.Error()}
 	}
 	return d, nil
 }

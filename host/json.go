@@ -43,7 +43,8 @@ func CheckData(data []byte) (json.RawMessage, error) {
 }
 
 // CheckLines splits NDJSON, one value on a line, and checks every value. Empty
-// lines are passed over. The first bad line is named in the error.
+// lines are passed over. The first bad line is named in the error, which wraps
+// ErrTooLarge if there are more than MaxAddition values.
 func CheckLines(text []byte) ([]json.RawMessage, error) {
 	var all []json.RawMessage
 	n := 0
@@ -58,6 +59,9 @@ func CheckLines(text []byte) ([]json.RawMessage, error) {
 				fault.Line = n
 			}
 			return nil, err
+		}
+		if len(all) == MaxAddition {
+			return nil, fmt.Errorf("%w: more than %d messages in one request", ErrTooLarge, MaxAddition)
 		}
 		all = append(all, data)
 	}

@@ -90,6 +90,39 @@ func TestCheckLines(t *testing.T) {
 	}
 }
 
+func TestCheckLinesStopsAtTheLimit(t *testing.T) {
+	if all, err := CheckLines([]byte(strings.Repeat("1\n", MaxAddition))); err != nil || len(all) != MaxAddition {
+		t.Errorf("CheckLines of the most lines = %d, %v", len(all), err)
+	}
+	// The bad line after the limit is never looked at.
+	if _, err := CheckLines([]byte(strings.Repeat("1\n", MaxAddition+1) + "x")); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("CheckLines of one line more = %v", err)
+	}
+}
+
+// TestDefaultFormatOfDeepNesting: indentation must not make gigabytes.
+func TestDefaultFormatOfDeepNesting(t *testing.T) {
+	deep := strings.Repeat("[", MaxDepth-1) + strings.Repeat("1,", 1<<20) + "1" + strings.Repeat("]", MaxDepth-1)
+	data, err := CheckData([]byte(deep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := WriteDefault(Batch{Group: "g", Messages: []Message{{ID: 1, Data: data}}})
+	if err != nil || len(d.Body) > len(deep)+1000 || !json.Valid(d.Body) {
+		t.Errorf("the document of a message of %d bytes has %d, %v", len(deep), len(d.Body), err)
+	}
+	for _, text := range []string{`{}`, `[1,[2,{"a":"b,{\"","c":[]}]]`, `{"x":{"y":[1,2,3]},"z":null}`} {
+		d, err := WriteDefault(Batch{Group: "g", Messages: []Message{{ID: 1, Data: []byte(text)}, {ID: 2, Data: []byte(text)}}})
+		var compact bytes.Buffer
+		if err != nil || json.Compact(&compact, d.Body) != nil {
+			t.Fatal(err)
+		}
+		if size := indentedSize(compact.Bytes()); size < len(d.Body) || size > len(d.Body)*2 {
+			t.Errorf("indentedSize = %d for a document of %d bytes", size, len(d.Body))
+		}
+	}
+}
+
 func FuzzCheckData(f *testing.F) {
 	for _, s := range []string{`{"a":[1,-2.5e3,"\u00e4\n",null,true]}`, `{"a":1,"a":2}`, "\"\xff\"", `"\ud800"`, `[[[]]]`, "01", "null"} {
 		f.Add([]byte(s))
