@@ -55,16 +55,17 @@ var (
 type DataError struct {
 	// Line is the line of an NDJSON request, from 1; 0 for a single value.
 	Line int
-	// Offset is the byte of the value, from 0, at which the fault was seen.
+	// Offset is the byte of the value, from 0, at which the fault was seen;
+	// people are told it from 1.
 	Offset int
 	Reason string
 }
 
 func (e *DataError) Error() string {
 	if e.Line > 0 {
-		return fmt.Sprintf("line %d, byte %d: %s", e.Line, e.Offset, e.Reason)
+		return fmt.Sprintf("line %d, byte %d: %s", e.Line, e.Offset+1, e.Reason)
 	}
-	return fmt.Sprintf("byte %d: %s", e.Offset, e.Reason)
+	return fmt.Sprintf("byte %d: %s", e.Offset+1, e.Reason)
 }
 
 // Is makes errors.Is(err, ErrBadData) true.
@@ -77,9 +78,20 @@ type UnavailableError struct {
 	// Reason is for operators and pollers alike: what is wrong, in words,
 	// and what happens next.
 	Reason string
+	// Detail is for operators alone: the plugin's own words, which may quote
+	// messages, or where files are. It may be empty.
+	Detail string
 }
 
 func (e *UnavailableError) Error() string {
+	if e.Detail == "" {
+		return e.Public()
+	}
+	return e.Public() + ": " + e.Detail
+}
+
+// Public is the error without the Detail.
+func (e *UnavailableError) Public() string {
 	return fmt.Sprintf("plugin %s can't format this queue now: %s", e.Plugin, e.Reason)
 }
 

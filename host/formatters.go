@@ -42,6 +42,10 @@ type PluginStatus struct {
 	// Refused are the groups that it declared and did not get, each with the
 	// reason.
 	Refused map[GroupName]string `json:"refused,omitempty"`
+	// Failure is what went wrong in the last call that failed, and FailedAt
+	// when; empty if none did since the daemon started.
+	Failure  string    `json:"failure,omitempty"`
+	FailedAt time.Time `json:"failedAt,omitzero"`
 	// Digest is the SHA-256 of the file that runs, in hex.
 	Digest string `json:"digest,omitempty"`
 	// PID is 0 if no process runs.

@@ -28,6 +28,9 @@ type Queue struct {
 	// File is the plugin's file name, so that the group keeps its owner while
 	// the plugin can't say who it is.
 	File string `json:"file,omitempty"`
+	// Released is set when the operator has given the group up for another
+	// plugin to take. Until one does, it is still its plugin's.
+	Released bool `json:"released,omitempty"`
 }
 
 const queueBucket = "queues"
@@ -127,9 +130,11 @@ func (q *Queues) All() []Queue {
 }
 
 // Declare remembers a group of a plugin. It fails with ErrGroupTaken, naming
-// the owner, while the group belongs to another plugin, unless released says
-// that this one has gone for good.
-func (q *Queues) Declare(ctx context.Context, d Queue, released func(owner Queue) bool) error {
+// the owner, while the group belongs to another plugin and was not released,
+// unless succeeds says that d's plugin takes that one's place. A plugin that is
+// merely missing keeps its groups: its messages must not leave in the format of
+// another without somebody saying so.
+func (q *Queues) Declare(ctx context.Context, d Queue, succeeds func(owner Queue) bool) error {
 	if err := CheckGroupName(d.Group); err != nil {
 		return err
 	}
@@ -144,11 +149,31 @@ func (q *Queues) Declare(ctx context.Context, d Queue, released func(owner Queue
 		if owner == d {
 			return nil
 		}
-		if owner.Plugin != "" && owner.Plugin != d.Plugin && !released(owner) {
+		if owner.Plugin != "" && owner.Plugin != d.Plugin && !owner.Released && !succeeds(owner) {
 			return fmt.Errorf("%w: %q (file %q)", ErrGroupTaken, owner.Plugin, owner.File)
 		}
 	}
 	return q.remember(ctx, d)
+}
+
+// Release gives a group up for another plugin to take. It fails with
+// ErrUnknownGroup, and does nothing to a group that no plugin has.
+func (q *Queues) Release(ctx context.Context, g GroupName) error {
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	q.mu.RLock()
+	record, known := q.remembered[g]
+	q.mu.RUnlock()
+	if !known {
+		return ErrUnknownGroup
+	}
+	var owner Queue
+	_ = json.Unmarshal(record.Value, &owner) // set has checked it
+	if owner.Plugin == "" || owner.Released {
+		return nil
+	}
+	owner.Released = true
+	return q.remember(ctx, owner)
 }
 
 func (q *Queues) remember(ctx context.Context, d Queue) error {

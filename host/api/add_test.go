@@ -101,19 +101,19 @@ func TestAddRefuses(t *testing.T) {
 		problem                 string
 		says                    []string
 	}{
-		{"no JSON", one, `{"a":`, nil, 400, "bad-data", []string{"byte 5", "Nothing was added"}},
-		{"no value", one, `hello`, nil, 400, "bad-data", []string{"byte 0"}},
+		{"no JSON", one, `{"a":`, nil, 400, "bad-data", []string{"byte 6", "Nothing was added"}},
+		{"no value", one, `hello`, nil, 400, "bad-data", []string{"byte 1"}},
 		{"empty", one, "", nil, 400, "bad-data", []string{"there is no JSON value"}},
 		{"empty without a type", "", "", nil, 400, "bad-data", nil},
 		{"white space", one, " \n ", nil, 400, "bad-data", nil},
 		{"null", one, "null", nil, 400, "bad-data", []string{"null"}},
 		{"two values", one, "1 2", nil, 400, "bad-data", []string{"NDJSON"}},
-		{"bad UTF-8", one, "\"\xff\"", nil, 400, "bad-data", []string{"byte 1", "UTF-8"}},
+		{"bad UTF-8", one, "\"\xff\"", nil, 400, "bad-data", []string{"byte 2", "UTF-8"}},
 		{"half a surrogate", one, `"\ud800"`, nil, 400, "bad-data", nil},
 		{"duplicate name", one, `{"a":1,"a":2}`, nil, 400, "bad-data", []string{`"a"`, "twice"}},
 		{"deep", one, strings.Repeat("[", 200) + strings.Repeat("]", 200), nil, 400, "bad-data", []string{"128"}},
 		{"very deep", one, strings.Repeat("[", 1<<20), nil, 400, "bad-data", nil},
-		{"bad line", many, "1\n{\"a\":1}\n{bad}\n4\n", nil, 400, "bad-data", []string{"line 3, byte 1"}},
+		{"bad line", many, "1\n{\"a\":1}\n{bad}\n4\n", nil, 400, "bad-data", []string{"line 3, byte 2"}},
 		{"null line", many, "1\nnull\n", nil, 400, "bad-data", []string{"line 2"}},
 		{"no lines", many, "\n\n", nil, 400, "bad-data", nil},
 		{"too many lines", many, strings.Repeat("1\n", host.MaxAddition+1), nil, 413, "too-large", []string{"10000"}},

@@ -136,7 +136,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, g host.GroupName, e
 // about the data of a message, nor what was wrapped around a plugin's error.
 func publicWords(err error) string {
 	if unavailable, ok := errors.AsType[*host.UnavailableError](err); ok {
-		return strings.TrimRight(unavailable.Error(), ".")
+		return strings.TrimRight(unavailable.Public(), ".")
 	}
 	rejected, ok := errors.AsType[*host.RejectedError](err)
 	if !ok {

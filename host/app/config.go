@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/hcl/v2"
@@ -68,7 +69,7 @@ var ErrConfig = errors.New("the configuration can't be used")
 // then the error wraps ErrConfig.
 func ReadConfig(path string, c *Config, w io.Writer) error {
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return &HintError{Err: fmt.Errorf("read the configuration: %w", err), Hint: "name the file with --config or RESTANTE_CONFIG"}
 	}
 	parser := hclparse.NewParser()
 	parsed, faults := parser.ParseHCLFile(path)
@@ -155,7 +156,11 @@ func (c *Config) complete() error {
 	orDefault(&c.Plugins, filepath.Join(c.Data, "plugins"))
 	orDefault(&c.LogLevel, DefaultLogLevel)
 	orDefault(&c.LogFormat, "auto")
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		return fmt.Errorf("the listen address %q is not of the form ADDRESS:PORT, such as %s", c.Listen, DefaultListen)
 	}
 	if hclog.LevelFromString(c.LogLevel) == hclog.NoLevel {

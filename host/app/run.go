@@ -44,6 +44,9 @@ func Run(ctx context.Context, c Config, version string, w io.Writer) error {
 			Hint: "stop that one, or give this one a folder of its own with --data",
 		}
 	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to stop before it had begun
+	}
 	if err != nil {
 		return err
 	}
@@ -115,10 +118,14 @@ func (d *daemon) run(ctx context.Context) error {
 
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
-		Plugins: d.plugins.List, Status: func() control.Status { return d.status(stopping) },
+		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 	}
 	public := api.NewServer(machines, d.log.Named("http"))
-	private := &http.Server{Handler: commands.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	private := &http.Server{
+		Handler: commands.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 10 * time.Minute, // a large queue takes a while to prune
+		IdleTimeout:  time.Minute,
+	}
 
 	// Plugins stop last of all, so that fetches in flight can be formatted.
 	pluginsCtx, stopPlugins := context.WithCancel(context.WithoutCancel(ctx))

@@ -153,6 +153,19 @@ func (c *Client) MakeUnread(ctx context.Context, g host.GroupName, ids host.Rang
 	return reply, err
 }
 
+// Hold keeps messages back until they are made unread.
+func (c *Client) Hold(ctx context.Context, g host.GroupName, ids host.Ranges) (reply Changed, err error) {
+	err = c.call(ctx, "POST", "/queues/"+string(g)+"/hold", url.Values{"ids": {ids.String()}}, nil, &reply)
+	return reply, err
+}
+
+// Release gives the group of a plugin that is gone to the next that declares it.
+// It returns the queue as it was.
+func (c *Client) Release(ctx context.Context, g host.GroupName) (reply host.Queue, err error) {
+	err = c.call(ctx, "POST", "/queues/"+string(g)+"/release", nil, nil, &reply)
+	return reply, err
+}
+
 // Prune deletes read messages that were added before a time.
 func (c *Client) Prune(ctx context.Context, g host.GroupName, before time.Time) (reply Changed, err error) {
 	err = c.call(ctx, "POST", "/queues/"+string(g)+"/prune", url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}}, nil, &reply)

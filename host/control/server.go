@@ -22,8 +22,16 @@ type Server struct {
 	Keys     *host.Keys
 	Log      hclog.Logger
 	// Plugins and Status are nil in a server that no daemon stands behind.
-	Plugins func() []host.PluginStatus
+	Plugins Plugins
 	Status  func() Status
+}
+
+// Plugins is what the commands need of the plugin host.
+type Plugins interface {
+	// List returns the state of every file of the plugin folder.
+	List() []host.PluginStatus
+	// Reclaim has plugins claim again the groups that they were refused.
+	Reclaim()
 }
 
 // Handler returns all calls.
@@ -37,7 +45,9 @@ func (s *Server) Handler() http.Handler {
 		"GET /queues/{group}/messages/{id}": s.message,
 		"GET /queues/{group}/preview":       s.preview,
 		"POST /queues/{group}/unread":       s.makeUnread,
+		"POST /queues/{group}/hold":         s.hold,
 		"POST /queues/{group}/prune":        s.prune,
+		"POST /queues/{group}/release":      s.release,
 		"GET /keys":                         s.listKeys,
 		"POST /keys":                        s.createKey,
 		"POST /keys/{id}/revoke":            s.revokeKey,
@@ -115,7 +125,7 @@ func (s *Server) plugins(*http.Request) (any, error) {
 	if s.Plugins == nil {
 		return nil, errNoDaemon
 	}
-	return s.Plugins(), nil
+	return s.Plugins.List(), nil
 }
 
 func group(r *http.Request) host.GroupName { return host.GroupName(r.PathValue("group")) }
@@ -199,15 +209,50 @@ func (s *Server) preview(r *http.Request) (any, error) {
 func unwrap(d host.Document, err error) (any, error) { return d, err }
 
 func (s *Server) makeUnread(r *http.Request) (any, error) {
+	return s.move(r, "messages made unread", s.Exchange.MakeUnread)
+}
+
+func (s *Server) hold(r *http.Request) (any, error) {
+	return s.move(r, "messages held", s.Exchange.Hold)
+}
+
+func (s *Server) move(r *http.Request, what string, move func(context.Context, host.GroupName, host.Ranges) (uint64, host.Counts, error)) (any, error) {
 	ids, err := host.ParseRanges(r.URL.Query().Get("ids"))
 	if err != nil {
 		return nil, err
 	}
-	moved, after, err := s.Exchange.MakeUnread(r.Context(), group(r), ids)
+	moved, after, err := move(r.Context(), group(r), ids)
 	if err == nil {
-		s.Log.Info("messages made unread", "group", group(r), "ids", ids.String(), "count", moved)
+		s.Log.Info(what, "group", group(r), "ids", ids.String(), "count", moved)
 	}
 	return Changed{Count: moved, Unread: after.Unread}, err
+}
+
+// release gives the group of a plugin that is gone to whichever plugin declares
+// it next.
+func (s *Server) release(r *http.Request) (any, error) {
+	q, err := s.Exchange.Queues.Queue(group(r))
+	if err != nil {
+		return nil, err
+	}
+	if q.Plugin == "" {
+		return nil, fmt.Errorf("group %q belongs to no plugin", q.Group)
+	}
+	if s.Plugins != nil {
+		for _, p := range s.Plugins.List() {
+			if p.File == q.File || p.Name == q.Plugin {
+				return nil, fmt.Errorf("the plugin %q, which has the group %q, is in the plugin folder: remove its file %q first", q.Plugin, q.Group, p.File)
+			}
+		}
+	}
+	if err := s.Exchange.Queues.Release(r.Context(), q.Group); err != nil {
+		return nil, err
+	}
+	s.Log.Warn("group released", "group", q.Group, "plugin", q.Plugin)
+	if s.Plugins != nil {
+		s.Plugins.Reclaim()
+	}
+	return q, nil
 }
 
 func (s *Server) prune(r *http.Request) (any, error) {
@@ -221,7 +266,11 @@ func (s *Server) prune(r *http.Request) (any, error) {
 	if pruned > 0 {
 		s.Log.Info("read messages pruned", "group", group(r), "before", before, "count", pruned)
 	}
-	return Changed{Count: pruned}, err
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.Exchange.Store.Counts(r.Context(), group(r))
+	return Changed{Count: pruned, Unread: counts.Unread}, err
 }
 
 func (s *Server) listKeys(*http.Request) (any, error) { return s.Keys.List(), nil }
@@ -230,6 +279,9 @@ func (s *Server) createKey(r *http.Request) (any, error) {
 	var grant host.Grant
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&grant); err != nil {
 		return nil, fmt.Errorf("read what the key is for: %w", err)
+	}
+	if err := grant.Check(time.Now()); err != nil {
+		return nil, err
 	}
 	for _, g := range grant.Groups {
 		if _, err := s.Exchange.Queues.Queue(g); err != nil && g != host.EveryGroup {

@@ -45,7 +45,7 @@ type Changed struct {
 // NewKey answers the creation of a key; it is the only time that Text is seen.
 type NewKey struct {
 	host.Key
-	Text string `json:"text"`
+	Text string `json:"apiKey"`
 }
 
 type idsReply struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -53,6 +54,12 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 	if err := f.copy(ctx); err != nil {
 		return nil, err
 	}
+	if f.next == nil && f.active == nil && f.good != nil && !f.plugins.copies.has(*f.good) {
+		// Somebody has removed the copy; the file may still be there.
+		if err := f.copyAgain(ctx); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case f.next != nil:
 		return f.plugins.launch(ctx, f.name, *f.next)
@@ -87,6 +94,16 @@ func (f *file) copy(ctx context.Context) error {
 		f.next = &v
 	}
 	return nil
+}
+
+// copyAgain copies the file as it is now, in place of a copy that was lost.
+func (f *file) copyAgain(ctx context.Context) error {
+	info, err := os.Stat(filepath.Join(f.plugins.config.Folder, f.name))
+	if err != nil {
+		return fmt.Errorf("copy the plugin: %w", err)
+	}
+	f.good, f.pending = nil, &sight{info: info}
+	return f.copy(ctx)
 }
 
 // adopt claims what a process declared and makes it the active one. If that

@@ -1,9 +1,11 @@
 package formatter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
@@ -18,9 +20,15 @@ func (p *Plugins) WriteMessages(ctx context.Context, plugin string, b host.Batch
 	if err := ctx.Err(); err != nil {
 		return host.Document{}, err
 	}
-	r, reason := p.acquire(plugin, b.Group)
+	r, why := p.acquire(plugin, b.Group)
 	if r == nil {
-		return host.Document{}, &host.UnavailableError{Plugin: plugin, Reason: reason}
+		return host.Document{}, why
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		r.calls.Done()
+		return host.Document{}, ctx.Err()
 	}
 	type answer struct {
 		document host.Document
@@ -29,6 +37,7 @@ func (p *Plugins) WriteMessages(ctx context.Context, plugin string, b host.Batch
 	answered := make(chan answer, 1)
 	go func() {
 		defer r.calls.Done()
+		defer func() { <-r.slots }()
 		d, err := p.ask(context.WithoutCancel(ctx), r, plugin, b)
 		answered <- answer{d, err}
 	}()
@@ -42,48 +51,89 @@ func (p *Plugins) WriteMessages(ctx context.Context, plugin string, b host.Batch
 
 // acquire returns the process to ask, with a call added to it, or the reason
 // why there is none.
-func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, string) {
+func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, *host.UnavailableError) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	f := p.names[plugin]
-	if f == nil || f.active == nil || f.active.description.Name != plugin {
+	if f == nil || f.active == nil {
 		return nil, p.whyNot(plugin, g)
 	}
+	// While a file changes its plugin's name, what ran before still serves.
 	r := f.active
 	declared, ok := r.group(g)
 	refused, isRefused := r.refused[g]
 	switch {
 	case isRefused:
-		return nil, fmt.Sprintf("the group %q is not its own: %s", g, refused)
+		return nil, unavailable(plugin, "", "the group %q is not its own: %s", g, refused)
 	case !ok:
-		return nil, fmt.Sprintf("its version %q does not declare the group %q any more; install a version that does", r.description.Version, g)
+		return nil, unavailable(plugin, "", "its version %q does not declare the group %q any more; install a version that does", r.description.Version, g)
 	case !declared.Formats:
-		return nil, fmt.Sprintf("its version %q does not format the group %q any more", r.description.Version, g)
+		return nil, unavailable(plugin, "", "its version %q does not format the group %q any more", r.description.Version, g)
 	}
 	r.calls.Add(1)
-	return r, ""
+	return r, nil
 }
 
 // ask makes one call and says in the words of host how it failed.
 func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Batch) (host.Document, error) {
 	d, rejections, err := r.process.WriteMessages(ctx, b)
-	failed, isFailed := errors.AsType[*process.FailedError](err)
-	reason := ""
+	var why *host.UnavailableError
 	switch {
 	case err == nil && len(rejections) > 0:
-		return host.Document{}, &host.RejectedError{Plugin: plugin, Rejections: rejections}
+		rejected := &host.RejectedError{Plugin: plugin, Rejections: rejections}
+		p.noteFailure(plugin, b, rejected.Error(), "")
+		return host.Document{}, rejected
 	case err == nil:
 		return d, nil
 	case errors.Is(err, process.ErrTimeout):
-		reason = fmt.Sprintf("it took longer than %s over %d messages and was killed; it is started again", p.config.CallTimeout, len(b.Messages))
+		why = unavailable(plugin, "", "it took longer than %s over %s and was killed; it is started again", p.config.CallTimeout, messages(len(b.Messages)))
 		r.process.Kill(fmt.Sprintf("it took longer than %s over a batch", p.config.CallTimeout))
 	case errors.Is(err, process.ErrEnded):
-		reason = r.process.Exit().String() + "; it is started again"
+		why = unavailable(plugin, r.process.Exit().String(), "its process ended over this batch; it is started again")
 	default:
-		reason = err.Error()
-		if isFailed && failed.Cut() {
-			p.log.Warn("plugin call failed", "plugin", plugin, "group", b.Group, "error", failed.Text)
-		}
+		why = unavailable(plugin, err.Error(), "it failed over this batch; the operator finds its words in the daemon's log")
 	}
-	return host.Document{}, &host.UnavailableError{Plugin: plugin, Reason: reason}
+	stack := ""
+	if failed, ok := errors.AsType[*process.FailedError](err); ok && failed.Cut() {
+		stack = failed.Text
+	}
+	p.noteFailure(plugin, b, cmp.Or(why.Detail, why.Reason), stack)
+	return host.Document{}, why
+}
+
+func unavailable(plugin, detail, reason string, args ...any) *host.UnavailableError {
+	return &host.UnavailableError{Plugin: plugin, Reason: fmt.Sprintf(reason, args...), Detail: detail}
+}
+
+func messages(n int) string {
+	if n == 1 {
+		return "1 message"
+	}
+	return fmt.Sprintf("%d messages", n)
+}
+
+// failurePause keeps a poller that asks again and again from filling the log.
+const failurePause = time.Second
+
+// noteFailure keeps the last failure for the operator, and logs it unless there
+// was one just now.
+func (p *Plugins) noteFailure(plugin string, b host.Batch, text, whole string) {
+	now := time.Now()
+	p.mu.Lock()
+	f := p.names[plugin]
+	if f == nil {
+		p.mu.Unlock()
+		return
+	}
+	quiet := now.Sub(f.failedAt) < failurePause && f.failure == text
+	f.failure, f.failedAt = text, now
+	p.mu.Unlock()
+	if quiet {
+		return
+	}
+	log := p.log.With("plugin", plugin, "group", string(b.Group), "messages", b.IDs().String(), "error", text)
+	if whole != "" {
+		log = log.With("whole", whole)
+	}
+	log.Warn("plugin call failed")
 }

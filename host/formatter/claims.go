@@ -11,22 +11,29 @@ import (
 // errNameTaken: another file of the folder is the plugin of this name.
 var errNameTaken = errors.New("plugin name is taken")
 
+// errGone: the file has left the folder meanwhile.
+var errGone = errors.New("its file is not in the folder any more")
+
 // claim gives a process its plugin name and its groups: the first claimant has
-// them, and keeps them over restarts of the daemon, until its file has left the
-// folder. Groups that belong to another plugin are noted in r.refused.
+// the groups for good, unless the operator releases them, and the name until its
+// file has left the folder. Groups that belong to another plugin are noted in
+// r.refused.
 func (p *Plugins) claim(ctx context.Context, f *file, r *running) error {
 	p.claiming.Lock()
 	defer p.claiming.Unlock()
 	name := r.description.Name
 	p.mu.RLock()
-	first := p.names[name]
+	first, here := p.names[name], p.files[f.name] == f
 	p.mu.RUnlock()
+	if !here {
+		return errGone
+	}
 	if first != nil && first.name != f.name {
 		return fmt.Errorf("%w: the file %q is the plugin %q already; remove one of the two", errNameTaken, first.name, name)
 	}
-	released := func(owner host.Queue) bool {
+	succeeds := func(owner host.Queue) bool {
 		// What is in the same file now takes the place of what was.
-		return owner.File == f.name && p.holds(f, owner.Plugin) || p.released(owner)
+		return owner.File == f.name && p.holds(f, owner.Plugin)
 	}
 	refused := map[host.GroupName]string{}
 	for _, g := range r.description.Groups {
@@ -34,7 +41,7 @@ func (p *Plugins) claim(ctx context.Context, f *file, r *running) error {
 			Group: g.Name, Method: g.Method, Title: g.Title, Description: g.Description,
 			Schedule: g.Schedule, Plugin: name, Formats: g.Formats, File: f.name,
 		}
-		err := p.config.Queues.Declare(ctx, queue, released)
+		err := p.config.Queues.Declare(ctx, queue, succeeds)
 		switch {
 		case errors.Is(err, host.ErrGroupTaken):
 			refused[g.Name] = p.ownerOf(g.Name)
@@ -62,15 +69,13 @@ func (p *Plugins) ownerOf(g host.GroupName) string {
 	if err != nil {
 		return "it belongs to another plugin"
 	}
-	return fmt.Sprintf("it belongs to the plugin %q (file %q)", owner.Plugin, owner.File)
-}
-
-// released tells whether the owner of a group is gone for good: its file is not
-// in the folder any more, and it does not run.
-func (p *Plugins) released(owner host.Queue) bool {
+	text := fmt.Sprintf("it belongs to the plugin %q (file %q)", owner.Plugin, owner.File)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.files[owner.File] == nil && p.names[owner.Plugin] == nil
+	if p.files[owner.File] == nil {
+		text += fmt.Sprintf(", which is not in the folder; put it back or, to give the group to this plugin, run: restante queues release %s", g)
+	}
+	return text
 }
 
 // remembered tells whether a plugin of this name and file owns all these groups

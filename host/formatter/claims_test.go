@@ -40,7 +40,19 @@ func TestTwoPluginsClaimOneGroup(t *testing.T) {
 		t.Errorf("reason: %q", got)
 	}
 
+	// The file that goes away for a while keeps its groups, and so it does over
+	// a restart, until the operator releases them.
 	s.remove("a")
+	s.eventually("a is gone", func() bool { return s.status("a").File == "" })
+	s.open().ready()
+	s.owns("b", "only-b")
+	if got := s.status("b").Refused["both"]; !strings.Contains(got, "restante queues release both") {
+		t.Errorf("refused: %q", got)
+	}
+	if err := s.queues.Release(t.Context(), "both"); err != nil {
+		t.Fatal(err)
+	}
+	s.Reclaim()
 	s.eventually("b gets the group", func() bool { return len(s.status("b").Groups) == 2 })
 	if _, err := s.WriteMessages(t.Context(), "b-plugin", batch("both", "1")); err != nil {
 		t.Error(err)

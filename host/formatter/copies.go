@@ -53,12 +53,15 @@ func openCopies(folder string) (*copies, error) {
 	if err := os.Chmod(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for copies of plugins private: %w", err)
 	}
-	half, err := filepath.Glob(filepath.Join(folder, copyPrefix+"*"))
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the folder for copies of plugins: %w", err)
 	}
-	for _, path := range half {
-		if err := os.Remove(path); err != nil {
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), copyPrefix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(folder, entry.Name())); err != nil {
 			return nil, fmt.Errorf("remove an unfinished copy of a plugin: %w", err)
 		}
 	}
@@ -135,6 +138,12 @@ func (c *copies) copy(ctx context.Context, in io.Reader, size int64) (path, dige
 	//lint:ignore SA2001 to wait for it is all we want
 	syscall.ForkLock.Unlock()
 	return out.Name(), hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// has tells whether the copy of a version is there.
+func (c *copies) has(v version) bool {
+	_, err := os.Stat(v.path)
+	return err == nil
 }
 
 // sweep removes the copies that nobody has asked for since we started.

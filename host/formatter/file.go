@@ -16,6 +16,8 @@ type file struct {
 	active   *running
 	restarts int
 	trouble  trouble
+	failure  string // of the last call that failed
+	failedAt time.Time
 
 	// Only the file's goroutine uses these.
 	pending *sight   // what is to be copied
@@ -132,7 +134,11 @@ func (f *file) crashed(ctx context.Context) {
 	}
 	t := trouble{reason: exit.String()}
 	f.retry(&t)
-	p.log.Warn("plugin ended", "file", f.name, "reason", t.reason, "stderr", exit.Stderr,
+	log := p.log
+	if len(exit.Stderr) > 0 {
+		log = log.With("stderr", exit.Stderr)
+	}
+	log.Warn("plugin ended", "file", f.name, "reason", t.reason,
 		"uptime", uptime.Round(time.Millisecond).String(), "retry_in", time.Until(t.again).Round(time.Millisecond).String())
 }
 

@@ -149,6 +149,9 @@ func (s *shop) unavailable(plugin, group, data string) string {
 	if fault.Plugin != plugin {
 		s.Errorf("WriteMessages(%s): the error names %q", plugin, fault.Plugin)
 	}
+	if fault.Detail != "" {
+		return fault.Reason + ": " + fault.Detail
+	}
 	return fault.Reason
 }
 

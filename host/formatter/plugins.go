@@ -115,6 +115,10 @@ func (p *Plugins) List() []host.PluginStatus {
 	return list
 }
 
+// Reclaim has plugins claim again the groups that they were refused. Call it
+// after a group was released.
+func (p *Plugins) Reclaim() { p.poke(nil) }
+
 // poke has every other file look again whether it now gets what it was refused.
 func (p *Plugins) poke(except *file) {
 	p.mu.RLock()

@@ -5,10 +5,13 @@ package formatter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +30,7 @@ func TestNoPlugins(t *testing.T) {
 	if info, err := os.Stat(s.private); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("private folder: %v, %v", info, err)
 	}
-	if got := s.unavailable("student-plugin", "student", "1"); !strings.Contains(got, "none of the files in the plugin folder "+s.folder) {
+	if got := s.unavailable("student-plugin", "student", "1"); !strings.Contains(got, "none of the files in the plugin folder is this plugin: the folder is "+s.folder) {
 		t.Errorf("reason: %q", got)
 	}
 	if err := s.Plugins.Run(t.Context()); err == nil {
@@ -73,7 +76,7 @@ func TestServe(t *testing.T) {
 	if rejected, ok := errors.AsType[*host.RejectedError](err); !ok || rejected.Plugin != "student-plugin" || !slices.Equal(rejected.Rejections, []host.Rejection{{ID: 1, Reason: "no name"}}) {
 		t.Errorf("WriteMessages() = %v, want a *RejectedError", err)
 	}
-	if got := s.unavailable("student-plugin", "student", `{"do":"error","text":"bad\nday\n\ngoroutine 1"}`); got != "it failed: bad day" {
+	if got := s.unavailable("student-plugin", "student", `{"do":"error","text":"bad\nday\n\ngoroutine 1"}`); !strings.HasSuffix(got, "it failed: bad day") {
 		t.Errorf("reason: %q", got)
 	}
 	if got := s.unavailable("student-plugin", "other", "1"); !strings.Contains(got, `"1.0.0" does not declare the group "other"`) {
@@ -85,7 +88,7 @@ func TestCrashAndRestart(t *testing.T) {
 	s := newShop(t)
 	s.install("student", "1")
 	s.open().ready()
-	if got, want := s.unavailable("student-plugin", "student", `{"do":"panic","text":"boom"}`), "it crashed: panic: boom; it is started again"; got != want {
+	if got, want := s.unavailable("student-plugin", "student", `{"do":"panic","text":"boom"}`), "its process ended over this batch; it is started again: it crashed: panic: boom"; got != want {
 		t.Errorf("reason: %q, want %q", got, want)
 	}
 	s.serves("student", "1")
@@ -105,7 +108,7 @@ func TestTheDeadlineKills(t *testing.T) {
 	s.install("student", "1")
 	s.open().ready()
 	for _, do := range []string{`{"do":"spin"}`, `{"do":"stop"}`} {
-		if got, want := s.unavailable("student-plugin", "student", do), "it took longer than 300ms over 1 messages and was killed; it is started again"; got != want {
+		if got, want := s.unavailable("student-plugin", "student", do), "it took longer than 300ms over 1 message and was killed; it is started again"; got != want {
 			t.Errorf("reason: %q, want %q", got, want)
 		}
 		s.serves("student", "1")
@@ -179,4 +182,36 @@ func TestBadFilesHarmNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("the mode is noticed", func() bool { return strings.Contains(s.status("plain").Reason, "it is a text file") })
+}
+
+// TestCallsHaveAnEnd: callers that give up leave no more calls behind than run
+// at the same time.
+func TestCallsHaveAnEnd(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	held := filepath.Join(t.TempDir(), "held")
+	if err := os.WriteFile(held, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	var callers sync.WaitGroup
+	for range 100 {
+		callers.Go(func() {
+			_, err := s.WriteMessages(ctx, "student-plugin", batch("student", fmt.Sprintf(`{"do":"hold","text":%q}`, held)))
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("WriteMessages() = %v, want the error of the context", err)
+			}
+		})
+	}
+	callers.Wait()
+	if n := runtime.NumGoroutine() - before; n > 50 {
+		t.Errorf("%d goroutines are left by 100 callers that gave up", n)
+	}
+	if err := os.Remove(held); err != nil {
+		t.Fatal(err)
+	}
+	s.serves("student", "1")
 }

@@ -3,6 +3,7 @@
 package formatter_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestRemoveAndReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("the process ends", func() bool { return len(children()) == 0 })
-	if got, want := s.unavailable("student-plugin", "student", "1"), "its file student is not in the plugin folder "+s.folder; got != want {
+	if got, want := s.unavailable("student-plugin", "student", "1"), "its file student is not in the plugin folder: the folder is "+s.folder; got != want {
 		t.Errorf("reason: %q, want %q", got, want)
 	}
 	if got := s.List(); len(got) != 0 {
@@ -169,4 +170,76 @@ func TestOldCopiesAreRemoved(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(s.private, s.status("student").Digest)); err != nil || info.Mode().Perm() != 0o500 {
 		t.Errorf("the copy: %v, %v", info.Mode(), err)
 	}
+}
+
+func TestALostCopyIsMadeAgain(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	copies, err := filepath.Glob(filepath.Join(s.config.Private, "*"))
+	if err != nil || len(copies) != 1 {
+		t.Fatalf("the copies are %q, %v", copies, err)
+	}
+	if err := os.Remove(copies[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.unavailable("student-plugin", "student", `{"do":"exit","n":1}`)
+	s.serves("student", "1")
+}
+
+func TestOtherFoldersAreLeftAlone(t *testing.T) {
+	s := newShop(t)
+	base := t.TempDir()
+	other := filepath.Join(base, "d1", "copy-123")
+	if err := errors.Join(os.Mkdir(filepath.Dir(other), 0o700), os.WriteFile(other, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"d[1]", "d["} { // patterns, to some
+		s.config.Private = filepath.Join(base, name)
+		s.open().ready()
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNamesChangeWithoutAGap replaces a plugin by one of another name while
+// calls go on.
+func TestNamesChangeWithoutAGap(t *testing.T) {
+	s := newShop(t)
+	groups := []string{"a", "b", "c", "d"}
+	put := func(name, version string) {
+		s.put("f", plugintest.Spec{Name: name, Version: version, Groups: groups})
+	}
+	put("one", "0")
+	s.open().ready()
+	for i := range 4 {
+		name := []string{"two", "one"}[i%2]
+		put(name, fmt.Sprint(i+1))
+		s.eventually("the new version serves", func() bool {
+			q, err := s.queues.Queue("a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.WriteMessages(t.Context(), q.Plugin, batch("a", "1")); err != nil {
+				t.Fatalf("a gap: %v", err)
+			}
+			return s.status("f").Version == fmt.Sprint(i+1)
+		})
+	}
+}
+
+// TestAFileThatLeavesDuringTheFirstScan must not keep its name.
+func TestAFileThatLeavesDuringTheFirstScan(t *testing.T) {
+	s := newShop(t)
+	s.config.StartTimeout = 2 * time.Second
+	s.put("slow", plugintest.Spec{Name: "slow", Start: "hang"})
+	s.put("old", spec("p", "g"))
+	s.open()
+	s.eventually("it runs", func() bool { return len(children()) == 2 })
+	s.remove("old")
+	s.ready()
+	s.put("new", spec("p", "g"))
+	s.await("new", host.PluginActive)
+	s.owns("new", "g")
 }

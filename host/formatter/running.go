@@ -22,10 +22,18 @@ type running struct {
 	// reason. Plugins.mu guards it once the process is active.
 	refused map[host.GroupName]string
 
+	// slots holds a value for every call in flight.
+	slots chan struct{}
+
 	// calls counts the calls in flight. It is only added to while the process
 	// is active, under Plugins.mu.
 	calls sync.WaitGroup
 }
+
+// maxCalls is how many calls of one process run at the same time; more wait for
+// their turn. A call goes on when its caller has given up, and holds its batch
+// and document, so there must be an end to how many there are.
+const maxCalls = 8
 
 // launch starts a version of a plugin and asks it what it is.
 func (p *Plugins) launch(ctx context.Context, name string, v version) (*running, error) {
@@ -45,7 +53,7 @@ func (p *Plugins) launch(ctx context.Context, name string, v version) (*running,
 	if err != nil {
 		return nil, err
 	}
-	r := &running{process: started, version: v}
+	r := &running{process: started, version: v, slots: make(chan struct{}, maxCalls)}
 	if r.description, err = started.Discover(ctx); err != nil {
 		started.Kill("it could not be asked what it is")
 		stopErr := started.Stop(ctx)

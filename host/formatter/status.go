@@ -11,10 +11,16 @@ import (
 
 // describe returns the state of the file; Plugins.mu is held.
 func (f *file) describe(now time.Time) host.PluginStatus {
-	s := host.PluginStatus{File: f.name, Restarts: f.restarts}
+	s := host.PluginStatus{File: f.name, Restarts: f.restarts, Failure: f.failure, FailedAt: f.failedAt}
 	s.State, s.Reason = f.state(now)
 	r := f.active
 	if r == nil {
+		// Whose groups wait is best told by what is remembered of the file.
+		for _, q := range f.plugins.config.Queues.All() {
+			if q.File == f.name && q.Plugin != "" {
+				s.Name, s.Groups = q.Plugin, append(s.Groups, q.Group)
+			}
+		}
 		return s
 	}
 	s.Name, s.Version, s.Digest = r.description.Name, r.description.Version, r.version.digest
@@ -64,30 +70,41 @@ func soon(d time.Duration) string {
 }
 
 // whyNot says why a plugin can't format a group now; p.mu is held.
-func (p *Plugins) whyNot(plugin string, g host.GroupName) string {
+func (p *Plugins) whyNot(plugin string, g host.GroupName) *host.UnavailableError {
 	switch p.phase {
 	case unread:
-		return "the plugin folder was not looked at yet; try again in a moment"
+		return unavailable(plugin, "", "the plugin folder was not looked at yet; try again in a moment")
 	case ending:
-		return "the daemon is stopping"
+		return unavailable(plugin, "", "the daemon is stopping")
 	}
 	f := p.names[plugin]
 	if f != nil && p.files[f.name] == f {
-		_, reason := f.state(time.Now())
-		return reason
+		return f.whyNot(plugin)
 	}
 	// It has not said yet who it is, so go by the file that had the group.
 	queue, err := p.config.Queues.Queue(g)
 	if err != nil || queue.Plugin != plugin || queue.File == "" {
-		return fmt.Sprintf("none of the files in the plugin folder %s is this plugin", p.config.Folder)
+		return unavailable(plugin, "the folder is "+p.config.Folder, "none of the files in the plugin folder is this plugin")
 	}
 	f = p.files[queue.File]
 	switch {
 	case f == nil:
-		return fmt.Sprintf("its file %s is not in the plugin folder %s", queue.File, p.config.Folder)
+		return unavailable(plugin, "the folder is "+p.config.Folder, "its file %s is not in the plugin folder", queue.File)
 	case f.active != nil:
-		return fmt.Sprintf("its file %s is the plugin %q now", queue.File, f.active.description.Name)
+		return unavailable(plugin, "", "its file %s is the plugin %q now", queue.File, f.active.description.Name)
 	}
-	_, reason := f.state(time.Now())
-	return reason
+	return f.whyNot(plugin)
+}
+
+// whyNot says why the file does not serve.
+func (f *file) whyNot(plugin string) *host.UnavailableError {
+	now := time.Now()
+	state, reason := f.state(now)
+	switch {
+	case state == host.PluginStarting:
+		return unavailable(plugin, "", "it is being started; try again in a moment")
+	case f.trouble.again.IsZero():
+		return unavailable(plugin, reason, "its file %s can't be used; the operator finds out why with \"restante plugins list\"", f.name)
+	}
+	return unavailable(plugin, reason, "it does not run and is started again %s", soon(f.trouble.again.Sub(now)))
 }

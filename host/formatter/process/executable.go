@@ -56,7 +56,7 @@ func inspectFile(f io.ReaderAt, length int64) (fault string) {
 		return otherComputer("darwin")
 	case bytes.HasPrefix(head, []byte("#!")):
 		return inspectScript(head)
-	case utf8.Valid(head) || utf8.Valid(head[:max(0, n-3)]):
+	case bytes.IndexByte(head, 0) < 0 && (utf8.Valid(head) || utf8.Valid(head[:max(0, n-3)])):
 		return fmt.Sprintf("it is a text file that begins with %q, not a program; a script must begin with \"#!\" and its interpreter", clip(oneLine(string(head), 40), 40))
 	}
 	return "it is not a program that this computer knows"

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // launch starts the command and returns our ends of its output.
@@ -46,7 +48,7 @@ func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
 	if cmd.Dir == "" {
 		cmd.Dir = "/"
 	}
-	cmd.Env = environment(r.dir, r.env)
+	cmd.Env = environment(r.dir, r.config.Log.GetLevel(), r.env)
 	contain(cmd)
 	if err = startCommand(cmd); err != nil {
 		return nil, nil, nil, err
@@ -80,9 +82,10 @@ func startCommand(cmd *exec.Cmd) error {
 }
 
 // environment returns the whole environment of a plugin. Nothing of the
-// daemon's own is in it.
-func environment(dir string, goPlugin []string) []string {
+// daemon's own is in it but the level of its log.
+func environment(dir string, level hclog.Level, goPlugin []string) []string {
 	return append([]string{
 		"TZ=UTC", "LANG=C.UTF-8", "HOME=/", "PATH=/usr/bin:/bin", "TMPDIR=" + dir,
+		"RESTANTE_LOG_LEVEL=" + level.String(),
 	}, goPlugin...)
 }

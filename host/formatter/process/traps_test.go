@@ -133,7 +133,7 @@ func TestEnvironmentHoldsNothingOfTheHost(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := []string{"HOME", "LANG", "PATH", "PLUGIN_MAX_PORT", "PLUGIN_MIN_PORT", "PLUGIN_PROTOCOL_VERSIONS",
-		"PLUGIN_UNIX_SOCKET_DIR", "RESTANTE_PLUGIN", "TMPDIR", "TZ"}
+		"PLUGIN_UNIX_SOCKET_DIR", "RESTANTE_LOG_LEVEL", "RESTANTE_PLUGIN", "TMPDIR", "TZ"}
 	if !slices.Equal(names, want) {
 		t.Errorf("environment: %q, want %q", names, want)
 	}
