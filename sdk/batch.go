@@ -9,7 +9,7 @@ import (
 
 // MaxMessageBytes is the most that one call can carry in either direction,
 // with everything that belongs to it: 64 MiB. A document that doesn't fit fails
-// its batch; an operator may set a lower limit.
+// its batch.
 const MaxMessageBytes = handshake.MaxMessageBytes
 
 // Batch is what a formatter is given: some messages of one group.

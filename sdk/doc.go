@@ -9,11 +9,12 @@
 // # What a formatter may do
 //
 // A formatter is a pure function of its batch: the same batch must always give
-// the same bytes, because documents are kept, compared and replayed. The daemon
-// runs plugins without network, files, a useful environment or a clock worth
-// trusting, and checks that repeated runs agree. So take the time from
-// [Message.Time], sort what comes out of a map, and keep numbers as text
-// ([encoding/json.Number] or [encoding/json.RawMessage]) rather than float64.
+// the same bytes, since a batch is fetched as often as its receiver likes, and
+// must be the same in ten years. So use no network, no files and no clock, and
+// expect nothing of the environment: the daemon gives plugins none. Take the
+// time from [Message.Time], sort what comes out of a map, and keep numbers as
+// text ([encoding/json.Number] or [encoding/json.RawMessage]) rather than
+// float64.
 // Formatters are called concurrently.
 //
 // A panic in a formatter fails its call and no other. A panic in a goroutine

@@ -26,7 +26,7 @@ func (r *Rejection) Error() string {
 
 // Reject returns the error that says that the message with this id can't be
 // formatted. It is a [*Rejection]. The daemon names the message to the operator
-// and, by the policy of the group, waits or serves the others.
+// and serves nothing of the batch until it is held back.
 //
 // WriteMessages may return it as it is, wrapped with %w, or several of them
 // joined with [errors.Join]; it is best to look at the whole batch and reject

@@ -2,7 +2,8 @@ package sdk
 
 import "net/http"
 
-// Outgoing is a batch of a Send group, formatted and about to be sent.
+// Outgoing is a batch of a Send group, formatted and about to be sent. The daemon
+// of this version takes messages for Send groups and does not send them yet.
 type Outgoing struct {
 	Batch
 
