@@ -26,8 +26,10 @@ var mayImport = map[string][]string{
 	"host/api":               {"host"},
 	"host/control":           {"host"},
 	"host/formatter":         {"host", "host/formatter", "host/formatter/process"},
+	"host/formatter/check":   {"host", "host/formatter/process"},
 	"host/formatter/process": {"host", "host/formatter/process", "proto"},
-	"host/app":               {"host", "host/api", "host/boltstore", "host/control", "host/formatter"},
+	"host/scaffold":          {},
+	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }

@@ -35,7 +35,7 @@ is, unless --lines says NDJSON.`,
 			if err != nil {
 				return err
 			}
-			body, err := readInput(cmd.InOrStdin(), args[1:])
+			name, body, err := readInput(cmd.InOrStdin(), args[1:])
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ is, unless --lines says NDJSON.`,
 			return flags.with(cmd.Context(), func(c *control.Client) error {
 				ids, err := c.Add(cmd.Context(), r)
 				if err != nil {
-					return err
+					return fmt.Errorf("add %s: %w", name, err)
 				}
 				return flags.print(cmd.OutOrStdout(), map[string]any{"ids": ids}, func(w io.Writer) {
 					for _, id := range ids {
@@ -73,26 +73,27 @@ func isLines(body []byte) bool {
 	return err == nil
 }
 
-func readInput(stdin io.Reader, args []string) ([]byte, error) {
-	name := "standard input"
+// readInput returns the messages and the name of where they come from.
+func readInput(stdin io.Reader, args []string) (name string, body []byte, err error) {
+	name = "standard input"
 	if len(args) > 0 && args[0] != "-" {
 		name = args[0]
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("read the messages: %w", err)
+			return "", nil, fmt.Errorf("read the messages: %w", err)
 		}
 		defer f.Close()
 		stdin = f
 	}
-	body, err := io.ReadAll(io.LimitReader(stdin, host.MaxAdditionBytes+1))
+	body, err = io.ReadAll(io.LimitReader(stdin, host.MaxAdditionBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return "", nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if len(body) > host.MaxAdditionBytes {
-		return nil, &app.HintError{
+		return "", nil, &app.HintError{
 			Err:  fmt.Errorf("%s has more than %d bytes, which is the most for one request", name, host.MaxAdditionBytes),
 			Hint: "split it, for example with: split -C 8m --filter='restante add GROUP' " + name,
 		}
 	}
-	return body, nil
+	return name, body, nil
 }

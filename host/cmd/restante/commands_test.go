@@ -44,15 +44,17 @@ func TestCommands(t *testing.T) {
 			check("", `(?s)Status: +unread.*"a": 1`, "messages", "show", "plain", fmt.Sprint(id+1))
 			check("", `(?s)"token": "preview".*"a": 1`, "messages", "preview", "plain", fmt.Sprint(id+1))
 			check("", fmt.Sprintf(`^Made unread: 0, Unread: %d\n$`, id+4), "messages", "unread", "plain", "1-99")
+			check("", fmt.Sprintf(`^Held: 1, Unread: %d\n$`, id+3), "messages", "hold", "plain", fmt.Sprint(id+1))
+			check("", fmt.Sprintf(`^Made unread: 1, Unread: %d\n$`, id+4), "messages", "unread", "plain", "1-99")
 			check("", `^Deleted: 0\n$`, "messages", "prune", "plain", "--before", "1d")
 			key := strings.TrimSpace(must(t, "", "keys", "create", "--group", "plain", "--allow", "poll", "--note", mode, "--expires", "90d", "--data", d.data))
 			if !regexp.MustCompile(`^rk_[a-z2-7]{8}_[a-z2-7]{26}$`).MatchString(key) {
 				t.Errorf("keys create prints %q", key)
 			}
 			check("", key[3:11]+` +plain +poll +valid until .*`+mode, "keys", "list")
-			check("", "revoked "+key[3:11], "keys", "revoke", key[3:11])
+			check("", "revoked "+key[3:11], "keys", "revoke", map[bool]string{true: key, false: key[3:11]}[id == 0])
 			check("", key[3:11]+` +plain +poll +revoked`, "keys", "list")
-			check("", "^$", "keys", "rotate-tokens")
+			check("", "^tokens are sealed with a new key", "keys", "rotate-tokens")
 		})
 	}
 	if out := must(t, "", "version"); !strings.HasPrefix(out, "restante ") {
@@ -75,12 +77,18 @@ func TestCommands(t *testing.T) {
 		"a missing message":    {"", []string{"messages", "show", "plain", "99"}, []string{`message 99 of "plain": no such message`}},
 		"bad ids":              {"", []string{"messages", "unread", "plain", "x"}, []string{`"x" is not an id`}},
 		"a bad limit":          {"", []string{"messages", "list", "plain", "--limit", "0"}, []string{"limit must be a number from 1 to 1000"}},
-		"prune without a time": {"", []string{"messages", "prune", "plain"}, []string{`"before" not set`}},
+		"prune without a time": {"", []string{"messages", "prune", "plain"}, []string{`"before" not set`, "usage: restante messages prune GROUP"}},
 		"a bad time":           {"", []string{"messages", "prune", "plain", "--before", "soon"}, []string{`"soon" is not a time`}},
 		"a key for nothing":    {"", []string{"keys", "create", "--group", "nobody", "--allow", "poll"}, []string{`group "nobody" is unknown`}},
 		"a key for anything":   {"", []string{"keys", "create", "--group", "plain", "--allow", "all"}, []string{`unknown permission "all"`}},
-		"revoking nothing":     {"", []string{"keys", "revoke", "aaaaaaaa"}, []string{"no such record"}},
-		"an unknown command":   {"", []string{"start"}, []string{`unknown command "start"`}},
+		"prune the future":     {"", []string{"messages", "prune", "plain", "--before", "2999-01-01"}, []string{"in the future"}},
+		"prune all":            {"", []string{"messages", "prune", "plain", "--before", "0d"}, []string{`"0d" is not a time`}},
+		"a key for a bad name": {"", []string{"keys", "create", "--group", "a b", "--allow", "poll"}, []string{"not a group name"}},
+		"revoking nothing":     {"", []string{"keys", "revoke", "aaaaaaaa"}, []string{`no API key with the id "aaaaaaaa"`, "hint:", "keys list"}},
+		"releasing nothing":    {"", []string{"queues", "release", "plain"}, []string{"belongs to no plugin"}},
+		"an unknown command":   {"", []string{"start"}, []string{`unknown command "start"`, "hint:"}},
+		"an unknown member":    {"", []string{"keys", "frob"}, []string{`unknown command "frob" for "restante keys"`, "hint:"}},
+		"no group":             {"", []string{"add"}, []string{"received 0", "usage: restante add GROUP [FILE]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := restante(t.Context(), c.args...)

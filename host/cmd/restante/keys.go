@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/app"
 	"github.com/restante/restante/host/control"
 )
 
@@ -18,11 +21,9 @@ func newKeys() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Create, list and revoke API keys",
-		Args:  cobra.NoArgs,
 	}
 	flags.add(cmd)
-	cmd.AddCommand(newKeysCreate(&flags), newKeysList(&flags), newKeysRevoke(&flags), newKeysRotate(&flags))
-	return cmd
+	return family(cmd, newKeysCreate(&flags), newKeysList(&flags), newKeysRevoke(&flags), newKeysRotate(&flags))
 }
 
 func newKeysCreate(flags *clientFlags) *cobra.Command {
@@ -94,7 +95,7 @@ func newKeysList(flags *clientFlags) *cobra.Command {
 						row(w, "No keys yet: see \"restante keys create --help\".")
 						return
 					}
-					row(w, "KEY", "GROUPS", "ALLOWS", "STATE", "CREATED", "LAST USED", "NOTE")
+					row(w, "ID", "GROUPS", "ALLOWS", "STATE", "CREATED", "LAST USED", "NOTE")
 					for _, k := range all {
 						row(w, k.ID, join(k.Groups), join(k.Allow), keyState(k, time.Now()), when(k.Created), when(k.Used), cell(k.Note, 60))
 					}
@@ -129,13 +130,17 @@ func join[S ~string](all []S) string {
 
 func newKeysRevoke(flags *clientFlags) *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke KEY",
+		Use:   "revoke ID",
 		Short: "Revoke an API key at once and for good",
-		Long:  "Revoke an API key at once and for good. KEY is what \"restante keys list\" shows\nin its first column.",
+		Long:  "Revoke an API key at once and for good. ID is what \"restante keys list\" shows in\nits first column; the whole key will do, too.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return flags.with(cmd.Context(), func(c *control.Client) error {
-				key, err := c.RevokeKey(cmd.Context(), args[0])
+				id, _, _ := strings.Cut(strings.TrimPrefix(args[0], "rk_"), "_")
+				key, err := c.RevokeKey(cmd.Context(), id)
+				if e, ok := errors.AsType[*control.Error](err); ok && e.Status == http.StatusNotFound {
+					return &app.HintError{Err: fmt.Errorf("there is no API key with the id %q", id), Hint: "\"restante keys list\" shows the ids"}
+				}
 				if err != nil {
 					return err
 				}
@@ -152,7 +157,12 @@ func newKeysRotate(flags *clientFlags) *cobra.Command {
 		Long:  "Seal the tokens of batches with a new key from now on. Tokens that were handed\nout before stay valid. API keys are not touched.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.with(cmd.Context(), func(c *control.Client) error { return c.RotateTokens(cmd.Context()) })
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				if err := c.RotateTokens(cmd.Context()); err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "tokens are sealed with a new key from now on") })
+			})
 		},
 	}
 }
@@ -167,7 +177,7 @@ func parseMoment(text string, sign int) (time.Time, error) {
 		return t, nil
 	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil && n > 0 {
 			return time.Now().AddDate(0, 0, sign*int(n)), nil
 		}
 	}

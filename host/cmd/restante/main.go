@@ -22,11 +22,43 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
-	root := newRoot()
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := execute(ctx, newRoot()); err != nil {
 		report(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// execute runs the command that the arguments name. An error from before its
+// work began is about the arguments, and gets a hint at how to write them.
+func execute(ctx context.Context, root *cobra.Command) error {
+	begun := false
+	var watch func(*cobra.Command)
+	watch = func(cmd *cobra.Command) {
+		if work := cmd.RunE; work != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				begun = true
+				return work(cmd, args)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			watch(sub)
+		}
+	}
+	watch(root)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !begun {
+		return &app.HintError{Err: err, Hint: fmt.Sprintf("usage: %s; see %q", cmd.UseLine(), cmd.CommandPath()+" --help")}
+	}
+	return err
+}
+
+// family makes a command that only holds others: by itself it shows its help,
+// and a word that it does not know is an error.
+func family(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(members...)
+	return cmd
 }
 
 func newRoot() *cobra.Command {
@@ -41,15 +73,13 @@ messages as one document with a token, and posts the token back to mark them
 read.
 
 "restante serve" is the daemon. The other commands find it by its data folder
-and need no API key; when no daemon runs they work on the folder itself.`,
+and need no API key; when no daemon runs they work on the folder itself, as far as
+that needs no plugin.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &app.HintError{Err: err, Hint: fmt.Sprintf("see %q", cmd.CommandPath()+" --help")}
-	})
-	root.AddCommand(newServe(), newAdd(), newQueues(), newMessages(), newKeys(), newPlugins(), newVersion())
+	root.AddCommand(newServe(), newAdd(), newQueues(), newMessages(), newKeys(), newPlugins(), newPlugin(), newVersion())
 	return root
 }
 

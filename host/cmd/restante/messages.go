@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,13 +19,17 @@ func newMessages() *cobra.Command {
 	var flags clientFlags
 	cmd := &cobra.Command{
 		Use:   "messages",
-		Short: "List, look at, preview, hand out again and prune messages",
-		Args:  cobra.NoArgs,
+		Short: "List, look at, preview, hold, hand out again and prune messages",
 	}
 	flags.add(cmd)
-	cmd.AddCommand(newMessagesList(&flags), newMessagesShow(&flags), newMessagesPreview(&flags),
-		newMessagesUnread(&flags), newMessagesPrune(&flags))
-	return cmd
+	return family(cmd, newMessagesList(&flags), newMessagesShow(&flags), newMessagesPreview(&flags),
+		newMessagesMove(&flags, "unread", "Make messages unread, so that they are handed out again in their old place",
+			"Make messages unread that were read or held. They are handed out again, each in its\nold place.",
+			"Made unread", (*control.Client).MakeUnread),
+		newMessagesMove(&flags, "hold", "Keep messages back, such as one that a plugin can't format",
+			"Keep messages back: they are not handed out until \"restante messages unread\"\nreleases them. This lets the rest of a queue go on when a plugin rejects a message.",
+			"Held", (*control.Client).Hold),
+		newMessagesPrune(&flags))
 }
 
 func newMessagesList(flags *clientFlags) *cobra.Command {
@@ -44,19 +49,20 @@ func newMessagesList(flags *clientFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return flags.print(cmd.OutOrStdout(), all, func(w io.Writer) {
+				err = flags.print(cmd.OutOrStdout(), all, func(w io.Writer) {
 					if len(all) == 0 {
 						row(w, "No messages.")
 						return
 					}
-					row(w, "ID", "ADDED", "STATUS", "KEY", "DATA")
+					row(w, "ID", "ADDED", "STATUS", "IDEMPOTENCY KEY", "DATA")
 					for _, m := range all {
 						row(w, m.ID, when(m.Time), m.Status, orDash(cell(m.Key, 20)), cell(string(m.Data[:min(len(m.Data), 400)]), 80))
 					}
-					if len(all) == limit && all[limit-1].ID > 1 {
-						fmt.Fprintf(cmd.ErrOrStderr(), "Older ones: --before %d\n", all[limit-1].ID)
-					}
 				})
+				if len(all) == limit && all[limit-1].ID > 1 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "Older ones: restante messages list %s --before %d\n", g, all[limit-1].ID)
+				}
+				return err
 			})
 		},
 	}
@@ -95,7 +101,7 @@ func newMessagesShow(flags *clientFlags) *cobra.Command {
 					row(w, "Id:", m.ID)
 					row(w, "Added:", m.Time.Format(time.RFC3339Nano))
 					row(w, "Status:", m.Status)
-					row(w, "Key:", orDash(cell(m.Key, host.MaxKeyBytes)))
+					row(w, "Idempotency key:", orDash(cell(m.Key, host.MaxKeyBytes)))
 					var pretty bytes.Buffer
 					if json.Indent(&pretty, m.Data, "", "  ") == nil {
 						fmt.Fprintln(w, pretty.String())
@@ -128,11 +134,14 @@ func newMessagesPreview(flags *clientFlags) *cobra.Command {
 	}
 }
 
-func newMessagesUnread(flags *clientFlags) *cobra.Command {
+// newMessagesMove makes a command that gives messages another status.
+func newMessagesMove(flags *clientFlags, name, short, long, done string,
+	move func(*control.Client, context.Context, host.GroupName, host.Ranges) (control.Changed, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:     "unread GROUP IDS",
-		Short:   "Make messages unread, so that they are handed out again in their old place",
-		Example: "  restante messages unread student 1-16,20",
+		Use:     name + " GROUP IDS",
+		Short:   short,
+		Long:    long,
+		Example: "  restante messages " + name + " student 1-16,20",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, ids, err := groupAndIDs(args)
@@ -140,12 +149,12 @@ func newMessagesUnread(flags *clientFlags) *cobra.Command {
 				return err
 			}
 			return flags.with(cmd.Context(), func(c *control.Client) error {
-				changed, err := c.MakeUnread(cmd.Context(), g, ids)
+				changed, err := move(c, cmd.Context(), g, ids)
 				if err != nil {
 					return err
 				}
 				return flags.print(cmd.OutOrStdout(), changed, func(w io.Writer) {
-					fmt.Fprintf(w, "Made unread: %d, Unread: %d\n", changed.Count, changed.Unread)
+					fmt.Fprintf(w, "%s: %d, Unread: %d\n", done, changed.Count, changed.Unread)
 				})
 			})
 		},
@@ -166,6 +175,9 @@ func newMessagesPrune(flags *clientFlags) *cobra.Command {
 				return err
 			}
 			at, err := parseMoment(before, -1)
+			if err == nil && at.After(time.Now()) {
+				err = fmt.Errorf("%q is in the future", before)
+			}
 			if err != nil {
 				return err
 			}

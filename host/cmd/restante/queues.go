@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func newQueues() *cobra.Command {
 						row(w, "No queues yet: drop a plugin into the plugin folder, or put a queue block into the configuration.")
 						return
 					}
-					row(w, "GROUP", "METHOD", "UNREAD", "READ", "HELD", "FORMAT", "TITLE")
+					row(w, "GROUP", "METHOD", "UNREAD", "READ", "HELD", "WRITTEN BY", "TITLE")
 					for _, q := range all {
 						row(w, q.Group, q.Method, q.Unread, q.Read, q.Held, format(q.Queue), cell(q.Title, 40))
 					}
@@ -35,7 +36,36 @@ func newQueues() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	cmd.AddCommand(newQueuesRelease(&flags))
 	return cmd
+}
+
+func newQueuesRelease(flags *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "release GROUP",
+		Short: "Give the group of a plugin that is gone to another plugin",
+		Long: `Give the group of a plugin that is gone to the plugin that declares it next.
+
+A group belongs to the plugin that declared it first, also while that plugin is
+missing or broken: its messages must not leave in another plugin's format
+unnoticed. Remove the plugin's file before its group can be released.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := groupArgument(args[0])
+			if err != nil {
+				return err
+			}
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				q, err := c.Release(cmd.Context(), g)
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), q, func(w io.Writer) {
+					fmt.Fprintf(w, "released %s from the plugin %s\n", q.Group, q.Plugin)
+				})
+			})
+		},
+	}
 }
 
 func format(q host.Queue) string {

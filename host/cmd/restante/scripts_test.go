@@ -88,8 +88,8 @@ func TestFetchAndMarkScript(t *testing.T) {
 	}
 }
 
-// TestReadmeTour runs the commands of the README's tour, one after the other,
-// in a copy of nothing: from the module's folder, with its data elsewhere.
+// TestReadmeTour runs the commands of the README's tour, one after the other, with
+// what they make in a folder of the test.
 func TestReadmeTour(t *testing.T) {
 	readme, err := os.ReadFile(root + "/README.md")
 	if err != nil {

@@ -1,0 +1,144 @@
+package check
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// cause guesses from two answers to the same batch why they differ, or returns
+// "" if there is nothing to go by.
+func cause(a, b outcome) string {
+	x, y := answerText(a), answerText(b)
+	at := firstDifference(x, y)
+	p, q := wordAt(x, at), wordAt(y, at)
+	switch {
+	case isNow(p, a.at) && isNow(q, b.at):
+		return "it looks like the current time or a date: use the time of the message"
+	case isNumber(p, a.pid) && isNumber(q, b.pid):
+		return "it looks like a process id"
+	case hasHostName(p) || hasHostName(q):
+		return "it looks like the host name"
+	case sameBytesInAll(x, y):
+		return "it looks like the order of a map: sort what comes out of it"
+	case isClose(p, q):
+		return "it looks like a counter: keep nothing between calls"
+	case looksRandom(p) && looksRandom(q):
+		return "it looks random"
+	}
+	return ""
+}
+
+// answerText is all of an answer that is compared.
+func answerText(o outcome) []byte {
+	return slices.Concat([]byte(o.document.ContentType+"\n"+o.document.Filename+"\n"), []byte(strings.Join(reasons(o.rejections), "\n")), o.document.Body)
+}
+
+// wordAt returns the word or number that is at an offset.
+func wordAt(text []byte, at int) string {
+	inside := func(i int) bool {
+		c := text[i]
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(":.-+_", c) >= 0
+	}
+	from, to := at, at
+	for from > 0 && at-from < 64 && inside(from-1) {
+		from--
+	}
+	for to < len(text) && to-at < 64 && inside(to) {
+		to++
+	}
+	return string(text[from:to])
+}
+
+// isNow tells whether a word has the date or the time of day of a moment in it,
+// or is the moment as a number since 1970.
+func isNow(word string, at time.Time) bool {
+	if n, err := strconv.ParseFloat(word, 64); err == nil {
+		for _, unit := range []float64{1, 1e3, 1e6, 1e9} {
+			if math.Abs(n/unit-float64(at.Unix())) < 3600 {
+				return true
+			}
+		}
+	}
+	for _, minute := range []time.Duration{0, time.Minute} {
+		for _, t := range []time.Time{at.Add(minute).UTC(), at.Add(minute).Local()} {
+			if strings.Contains(word, t.Format("15:04")) || strings.Contains(word, t.Format("20060102T1504")) ||
+				strings.Contains(word, t.Format("200601021504")) || strings.Contains(word, t.Format("2006-01-02")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isNumber(word string, n int) bool { return numbers.FindString(word) == strconv.Itoa(n) }
+
+var numbers = regexp.MustCompile(`[0-9]+`)
+
+// hostName returns this computer's name, or "" if it is too common a word.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || len(name) < 4 || strings.HasPrefix(name, "localhost") {
+		return ""
+	}
+	return name
+}
+
+func hasHostName(word string) bool {
+	name := hostName()
+	return name != "" && strings.Contains(word, name)
+}
+
+// sameBytesInAll tells whether two texts are made of the same bytes in another
+// order.
+func sameBytesInAll(x, y []byte) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	var counts [256]int
+	for i := range x {
+		counts[x[i]]++
+		counts[y[i]]--
+	}
+	return counts == [256]int{}
+}
+
+// isClose tells whether both words are the same but for one number, which
+// differs by a little.
+func isClose(p, q string) bool {
+	if rest := numbers.ReplaceAllString(p, "#"); rest != numbers.ReplaceAllString(q, "#") || strings.Count(rest, "#") != 1 {
+		return false
+	}
+	m, errM := strconv.ParseInt(numbers.FindString(p), 10, 64)
+	n, errN := strconv.ParseInt(numbers.FindString(q), 10, 64)
+	return errM == nil && errN == nil && max(m, n)-min(m, n) <= 1000
+}
+
+func looksRandom(word string) bool { return len(strings.Trim(word, ":.-+_")) >= 6 }
+
+// suspect says what in a document can't be from the batch, though all runs
+// here and now agree on it.
+func suspect(o outcome, b host.Batch) string {
+	foreign := func(text string) bool {
+		if text == "" || !bytes.Contains(o.document.Body, []byte(text)) {
+			return false
+		}
+		return !slices.ContainsFunc(b.Messages, func(m host.Message) bool { return bytes.Contains(m.Data, []byte(text)) })
+	}
+	for _, layout := range []string{"2006-01-02", "20060102", "02.01.2006", "02/01/2006", "01/02/2006", "2 Jan 2006", "02 Jan 2006", "Jan 2, 2006"} {
+		if foreign(o.at.UTC().Format(layout)) {
+			return "today's date is in the document, but in no message"
+		}
+	}
+	if foreign(hostName()) {
+		return "the name of this computer is in the document, but in no message"
+	}
+	return ""
+}

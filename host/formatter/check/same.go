@@ -1,0 +1,177 @@
+package check
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// atOnce is how many calls are made at the same time.
+const atOnce = 8
+
+// repeated checks that a batch always gives the same bytes: in repeated calls,
+// in calls at the same time, and after a call that was cancelled.
+func (r *grouped) repeated(ctx context.Context) {
+	var reference outcome
+	var b host.Batch
+	known := false
+	r.check(r.name, "same bytes", func(l *Check) {
+		if r.skip(ctx, l) {
+			return
+		}
+		var accepted host.Batch
+		b = batch(r.name, filled(r.samples, sameMessages, sameBytes))
+		reference, accepted, _ = r.first.writeAccepted(ctx, b)
+		if reference.err != nil {
+			r.failed(ctx, l, &r.first, reference.err)
+			return
+		}
+		if len(accepted.Messages) > 0 {
+			b = accepted
+		}
+		known = r.repeats(ctx, l, b, reference)
+	})
+	r.check(r.name, "concurrent calls", func(l *Check) {
+		if r.skip(ctx, l) {
+			return
+		}
+		if !known {
+			l.is(Skipped, "there is no document to compare with", "")
+			return
+		}
+		r.concurrent(ctx, l, b, reference)
+	})
+	r.check(r.name, "cancelled call", func(l *Check) {
+		if r.skip(ctx, l) {
+			return
+		}
+		r.cancelled(ctx, l, b, reference, known)
+	})
+}
+
+// repeats formats the batch over and over, in turn in the two processes and the
+// second half in another second, and tells whether all answers were the same.
+func (r *grouped) repeats(ctx context.Context, l *Check, b host.Batch, first outcome) bool {
+	runs := []outcome{first}
+	for len(runs) < r.config.Repeats {
+		if len(runs) == (r.config.Repeats+1)/2 && !nextSecond(ctx, first.at) {
+			break
+		}
+		s := &r.first
+		if len(runs)%2 == 1 {
+			s = &r.second
+		}
+		o := (*s).write(ctx, b)
+		if o.err != nil {
+			r.failed(ctx, l, s, fmt.Errorf("run %d: %w", len(runs)+1, o.err))
+			return false
+		}
+		runs = append(runs, o)
+	}
+	kinds := make(map[[sha256.Size]byte]bool)
+	differs := 0
+	for i, o := range runs {
+		kinds[o.digest()] = true
+		if differs == 0 && !o.same(first) {
+			differs = i
+		}
+	}
+	if differs == 0 {
+		l.Seen = fmt.Sprintf("%d runs over 2 processes gave the same %s", len(runs), what(first))
+		if seen := suspect(first, b); seen != "" {
+			l.warn(seen, "take everything from the batch: another computer or day would give other bytes")
+		}
+		return true
+	}
+	l.is(Failed, fmt.Sprintf("%d different answers in %d runs over 2 processes", len(kinds), len(runs)),
+		"the same batch must always give the same bytes: documents are kept, compared and replayed")
+	if guess := cause(first, runs[differs]); guess != "" {
+		l.Do = guess + "; " + l.Do
+	}
+	if len(kinds) == 2 && steady(runs) {
+		l.Seen += "; each process agrees with itself"
+	}
+	l.Details = difference(first, runs[differs],
+		fmt.Sprintf("run 1 (process %d)", first.pid), fmt.Sprintf("run %d (process %d)", differs+1, runs[differs].pid))
+	return false
+}
+
+// steady tells whether all answers of each process are the same.
+func steady(runs []outcome) bool {
+	first := make(map[int]outcome)
+	for _, o := range runs {
+		if known, ok := first[o.pid]; !ok {
+			first[o.pid] = o
+		} else if !known.same(o) {
+			return false
+		}
+	}
+	return true
+}
+
+// nextSecond waits for the second after that of a time.
+func nextSecond(ctx context.Context, since time.Time) bool {
+	timer := time.NewTimer(time.Until(since.Truncate(time.Second).Add(time.Second + 10*time.Millisecond)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (o outcome) digest() [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %v\n%s", o.document.ContentType, o.document.Filename, o.rejections, o.document.Body))
+}
+
+// what names an answer.
+func what(o outcome) string {
+	if len(o.rejections) > 0 {
+		return count(len(o.rejections), "rejection")
+	}
+	return size(len(o.document.Body))
+}
+
+func (r *grouped) concurrent(ctx context.Context, l *Check, b host.Batch, reference outcome) {
+	answers := make([]outcome, atOnce)
+	var calls sync.WaitGroup
+	for i := range answers {
+		calls.Go(func() { answers[i] = r.first.write(ctx, b) })
+	}
+	calls.Wait()
+	for _, o := range answers {
+		if o.err != nil {
+			r.failed(ctx, l, &r.first, o.err)
+			return
+		}
+		if !o.same(reference) {
+			l.is(Failed, "calls at the same time gave other bytes than calls one after the other",
+				"formatters are called concurrently: keep nothing between calls that is not locked")
+			l.Details = difference(reference, o, "before", "now")
+			return
+		}
+	}
+	l.Seen = fmt.Sprintf("%d calls at the same time gave the same %s", atOnce, what(reference))
+}
+
+// cancelled gives up a large call, and then makes a usual one.
+func (r *grouped) cancelled(ctx context.Context, l *Check, b host.Batch, reference outcome, known bool) {
+	within, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	r.first.write(within, batch(r.name, filled(r.samples, manyMessages, largeBytes)))
+	o := r.first.write(ctx, b)
+	switch {
+	case o.err != nil:
+		r.failed(ctx, l, &r.first, o.err)
+	case known && !o.same(reference):
+		l.is(Failed, "the call after a cancelled one gave other bytes", "keep nothing between calls")
+		l.Details = difference(reference, o, "before", "now")
+	default:
+		l.Seen = "the next call worked, " + milliseconds(o.took)
+	}
+}

@@ -1,0 +1,164 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/process"
+)
+
+// subject is one process of the plugin.
+type subject struct {
+	process *process.Process
+	output  *output
+	folder  string // the process's private folder, whose name nobody else has
+	took    time.Duration
+}
+
+// start starts a process of the plugin. A failure is process's own diagnosis.
+func (c *checker) start(ctx context.Context) (*subject, error) {
+	s := &subject{output: &output{}}
+	begun := time.Now()
+	var err error
+	s.process, err = process.Start(ctx, process.Config{
+		Name: filepath.Base(c.config.Path),
+		Path: c.copied,
+		Command: func(folder string) (*exec.Cmd, error) {
+			s.folder = folder
+			return &exec.Cmd{Path: c.copied}, nil
+		},
+		HostVersion:  c.config.HostVersion,
+		Log:          s.output.logger(),
+		StartTimeout: c.config.StartTimeout,
+		CallTimeout:  c.config.CallTimeout,
+		Grace:        c.config.Grace,
+	})
+	if s.folder != "" {
+		c.folders = append(c.folders, s.folder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.took = time.Since(begun)
+	s.output.started()
+	c.all = append(c.all, s)
+	return s, nil
+}
+
+// revive starts a process anew if it ended or hangs, so that one bad batch does
+// not hide what becomes of the others.
+func (c *checker) revive(ctx context.Context, s **subject, hangs bool) error {
+	if hangs {
+		(*s).process.Kill("it did not answer in time")
+		<-(*s).process.Done()
+	}
+	select {
+	case <-(*s).process.Done():
+	default:
+		return nil
+	}
+	fresh, err := c.start(ctx)
+	if err == nil {
+		*s = fresh
+	}
+	return err
+}
+
+// outcome is the answer to one batch: a document, rejections or an error.
+type outcome struct {
+	document   host.Document
+	rejections []host.Rejection
+	err        error
+	pid        int
+	at         time.Time
+	took       time.Duration
+}
+
+// write has a process format a batch.
+func (s *subject) write(ctx context.Context, b host.Batch) outcome {
+	o := outcome{pid: s.process.PID(), at: time.Now()}
+	o.document, o.rejections, o.err = s.process.WriteMessages(ctx, b)
+	o.took = time.Since(o.at)
+	if errors.Is(o.err, process.ErrEnded) {
+		o.err = fmt.Errorf("%w: %s", o.err, s.process.Exit())
+	}
+	return o
+}
+
+// same tells whether two answers are alike to the byte.
+func (o outcome) same(p outcome) bool {
+	if o.err != nil || p.err != nil {
+		return o.err != nil && p.err != nil && o.err.Error() == p.err.Error()
+	}
+	return reflect.DeepEqual(o.rejections, p.rejections) &&
+		o.document.ContentType == p.document.ContentType && o.document.Filename == p.document.Filename &&
+		string(o.document.Body) == string(p.document.Body)
+}
+
+// maxRounds is how often a batch is tried again without the messages that were
+// rejected: a formatter may reject one at a time.
+const maxRounds = 10
+
+// writeAccepted has a batch formatted without the messages that the plugin
+// rejects, as the daemon does for a group that holds messages at fault. It
+// returns what is left of the batch, which may be nothing. After maxRounds the
+// answer still is a rejection.
+func (s *subject) writeAccepted(ctx context.Context, b host.Batch) (o outcome, accepted host.Batch, rejected []host.Rejection) {
+	for round := 1; ; round++ {
+		o = s.write(ctx, b)
+		rejected = append(rejected, o.rejections...)
+		if o.err != nil || len(o.rejections) == 0 {
+			return o, b, rejected
+		}
+		out := make(map[host.ID]bool)
+		for _, r := range o.rejections {
+			out[r.ID] = true
+		}
+		b.Messages = slices.DeleteFunc(slices.Clone(b.Messages), func(m host.Message) bool { return out[m.ID] })
+		if len(b.Messages) == 0 || round == maxRounds {
+			return o, b, rejected
+		}
+	}
+}
+
+// advice says what to do about an error of a call.
+func advice(err error) string {
+	switch _, failed := errors.AsType[*process.FailedError](err); {
+	case errors.Is(err, process.ErrTimeout):
+		return "find what it waits for: a formatter may not read files, call other systems or wait; the daemon kills it"
+	case errors.Is(err, process.ErrEnded):
+		return "a formatter must not end its process: return an error, or reject the message at fault"
+	case errors.Is(err, process.ErrBadReply):
+		return "see the limits and rules in formatter.proto"
+	case failed:
+		return "an error fails the whole batch: if single messages are at fault, reject them by their ids"
+	}
+	return ""
+}
+
+// excerpt returns the first lines of a panic or of a plugin's long error.
+func (s *subject) excerpt(err error) []string {
+	var text string
+	if e, ok := errors.AsType[*process.FailedError](err); ok && e.Cut() {
+		text = e.Text
+	} else if s.gone() {
+		text = s.process.Exit().Panic
+	}
+	if text == "" {
+		return nil
+	}
+	const most = 12
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		lines[i] = clip(strings.ReplaceAll(line, "\t", "    "), 120)
+	}
+	return lines[:min(len(lines), most)]
+}
