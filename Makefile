@@ -57,5 +57,5 @@ fuzz: ## every fuzz target for half a minute
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s $$p || exit 1; done; done
 
-clean: ## remove what was built and the demo's data
-	rm -rf bin run
+clean: ## remove what was built, and the data of the demo and the tour
+	rm -rf bin run tour
