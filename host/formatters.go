@@ -52,4 +52,28 @@ type PluginStatus struct {
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Restarts int       `json:"restarts"`
+	// Held is the digest of a version that is kept from serving: because its
+	// documents differ and wait for approval, because it can't do what the
+	// version before can, or because it is quarantined.
+	Held string `json:"held,omitempty"`
+	// Comparison is of the held version with the active one or, if none is
+	// held, of the active one with the one before.
+	Comparison *Comparison `json:"comparison,omitempty"`
+	// Versions are what the file held, newest first.
+	Versions []PluginVersion `json:"versions,omitempty"`
+}
+
+// PluginVersion is one content that a plugin file had.
+type PluginVersion struct {
+	Digest string `json:"digest"`
+	// Version is what it called itself; empty if it never ran.
+	Version string `json:"version,omitempty"`
+	// Seen is when it was first seen, Served when it last began to serve; zero
+	// if it never did.
+	Seen   time.Time `json:"seen"`
+	Served time.Time `json:"served,omitzero"`
+	// Quarantined is why it must not run; empty if it may.
+	Quarantined string `json:"quarantined,omitempty"`
+	// Approved is set when it needs no comparison any more.
+	Approved bool `json:"approved,omitempty"`
 }

@@ -38,6 +38,9 @@ type Config struct {
 	LogLevel string
 	// LogFormat is text, json, or auto: text on a terminal and json otherwise.
 	LogFormat string
+	// Approval names the plugins whose new versions wait for approval where
+	// their documents differ.
+	Approval map[string]bool
 	// Queues are declared without a plugin, or change what a plugin says of
 	// its own.
 	Queues []host.Queue
@@ -58,6 +61,12 @@ type file struct {
 		Body        hcl.Body       `hcl:",body"`
 		Attributes  hcl.Attributes `hcl:",remain"`
 	} `hcl:"queue,block"`
+	PluginBlocks []struct {
+		Name string   `hcl:"name,label"`
+		Swap *string  `hcl:"swap"`
+		Body hcl.Body `hcl:",body"`
+		Rest hcl.Body `hcl:",remain"`
+	} `hcl:"plugin,block"`
 }
 
 // ErrConfig says that the configuration file can't be used. What is wrong with
@@ -110,6 +119,7 @@ func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
 	folder(&c.Plugins, f.Plugins)
 	text(&c.LogLevel, f.LogLevel)
 	text(&c.LogFormat, f.LogFormat)
+	faults = f.applyPlugins(c)
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
@@ -140,6 +150,34 @@ func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
 		text(&q.Title, b.Title)
 		text(&q.Description, b.Description)
 		c.Queues = append(c.Queues, q)
+	}
+	return faults
+}
+
+func (f *file) applyPlugins(c *Config) (faults hcl.Diagnostics) {
+	c.Approval = map[string]bool{}
+	for _, b := range f.PluginBlocks {
+		place := b.Body.MissingItemRange()
+		fault := func(at hcl.Range, summary, detail string) {
+			faults = append(faults, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at})
+		}
+		if _, twice := c.Approval[b.Name]; twice {
+			fault(place, "Duplicate plugin", fmt.Sprintf("There is another plugin block named %q.", b.Name))
+		}
+		c.Approval[b.Name] = false
+		rest, _ := b.Rest.JustAttributes()
+		for _, a := range rest {
+			fault(a.NameRange, "Unsupported argument", fmt.Sprintf("A plugin block has no %q; it takes swap.", a.Name))
+		}
+		if b.Swap != nil {
+			switch *b.Swap {
+			case "auto":
+			case "approve":
+				c.Approval[b.Name] = true
+			default:
+				fault(place, "Bad swap", fmt.Sprintf("swap is %q; use \"auto\", or \"approve\" to have a version that writes other documents wait for approval.", *b.Swap))
+			}
+		}
 	}
 	return faults
 }

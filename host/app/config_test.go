@@ -32,6 +32,10 @@ queue "plain" {
   title  = "Plain JSON"
 }
 queue "student" {}
+plugin "csv" {
+  swap = "approve"
+}
+plugin "lines" {}
 `)
 	c := Config{LogFormat: "json", Listen: "elsewhere:1"}
 	var out strings.Builder
@@ -41,6 +45,9 @@ queue "student" {}
 	if c.Listen != "127.0.0.1:9000" || c.Data != filepath.Join(filepath.Dir(path), "data") || c.Plugins != "/etc/plugins" ||
 		c.LogLevel != "debug" || c.LogFormat != "json" {
 		t.Errorf("ReadConfig gives %+v", c)
+	}
+	if !c.Approval["csv"] || c.Approval["lines"] {
+		t.Errorf("the plugins to approve are %v", c.Approval)
 	}
 	want := []host.Queue{{Group: "plain", Method: host.Poll, Title: "Plain JSON"}, {Group: "student"}}
 	if !slices.Equal(c.Queues, want) {
@@ -58,6 +65,9 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 		"queue, bad name":   {"\nqueue \"a b\" {\n}\n", `"a b" has " "`, "line 2"},
 		"queue, bad method": {"queue \"a\" {\n  method = \"push\"\n}\n", `unknown method "push"`, "line 1"},
 		"queue, bad key":    {"queue \"a\" {\n\n  tilte = \"x\"\n}\n", `"tilte"`, "line 3"},
+		"plugin, bad swap":  {"plugin \"a\" {\n  swap = \"never\"\n}\n", `swap is "never"`, "line 1"},
+		"plugin, bad key":   {"plugin \"a\" {\n  swop = \"auto\"\n}\n", `"swop"`, "line 2"},
+		"two plugins":       {"plugin \"a\" {}\nplugin \"a\" {}\n", `another plugin block named "a"`, "line 2"},
 		"two queues":        {"queue \"a\" {}\nqueue \"a\" {}\n", `another queue block named "a"`, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

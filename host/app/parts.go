@@ -58,6 +58,16 @@ func openParts(ctx context.Context, data string, queues []host.Queue) (_ *parts,
 	}, nil
 }
 
+// recent returns the newest messages of a group, oldest first.
+func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) ([]host.Message, error) {
+	listed, err := p.store.List(ctx, g, 0, limit)
+	messages := make([]host.Message, len(listed))
+	for i, m := range listed {
+		messages[len(listed)-1-i] = m.Message
+	}
+	return messages, err
+}
+
 // close writes what is left to write, within a bound, and closes the store.
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

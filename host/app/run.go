@@ -85,6 +85,9 @@ func (d *daemon) run(ctx context.Context) error {
 		Folder:      d.config.Plugins,
 		Private:     filepath.Join(d.config.Data, "private"),
 		Queues:      d.parts.exchange.Queues,
+		Records:     d.parts.store,
+		Recent:      d.parts.recent,
+		Approval:    func(plugin string) bool { return d.config.Approval[plugin] },
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),
 	})

@@ -77,8 +77,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 }
 
 func (c *Client) read(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
-	u := url.URL{Scheme: "http", Host: "restante", Path: path, RawQuery: query.Encode()}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	r, err := http.NewRequestWithContext(ctx, method, "http://restante"+path+"?"+query.Encode(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +196,23 @@ func (c *Client) RevokeKey(ctx context.Context, id string) (reply host.Key, err 
 // RotateTokens seals tokens with a new key from now on.
 func (c *Client) RotateTokens(ctx context.Context) error {
 	return c.call(ctx, "POST", "/token-keys", nil, nil, nil)
+}
+
+// Approve has the held version of a plugin serve.
+func (c *Client) Approve(ctx context.Context, name string) error {
+	return c.call(ctx, "POST", "/plugins/"+url.PathEscape(name)+"/approve", nil, nil, nil)
+}
+
+// RollBack has the version of a plugin before the one that serves take over.
+func (c *Client) RollBack(ctx context.Context, name string) error {
+	return c.call(ctx, "POST", "/plugins/"+url.PathEscape(name)+"/rollback", nil, nil, nil)
+}
+
+// PreviewPlugin compares a file, whose path is absolute, with the active plugin
+// of the same name.
+func (c *Client) PreviewPlugin(ctx context.Context, path string) (reply host.Comparison, err error) {
+	err = c.call(ctx, "GET", "/plugin-preview", url.Values{"path": {path}}, nil, &reply)
+	return reply, err
 }
 
 // Plugins lists the files of the plugin folder.

@@ -32,6 +32,12 @@ type Plugins interface {
 	List() []host.PluginStatus
 	// Reclaim has plugins claim again the groups that they were refused.
 	Reclaim()
+	// Approve has the held version of a plugin serve, RollBack the one before
+	// the version that serves.
+	Approve(ctx context.Context, name string) error
+	RollBack(ctx context.Context, name string) error
+	// Preview compares a file with the active plugin of the same name.
+	Preview(ctx context.Context, path string) (host.Comparison, error)
 }
 
 // Handler returns all calls.
@@ -53,6 +59,9 @@ func (s *Server) Handler() http.Handler {
 		"POST /keys/{id}/revoke":            s.revokeKey,
 		"POST /token-keys":                  s.rotateTokens,
 		"GET /plugins":                      s.plugins,
+		"POST /plugins/{name}/approve":      s.approve,
+		"POST /plugins/{name}/rollback":     s.rollBack,
+		"GET /plugin-preview":               s.previewPlugin,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			reply, err := call(r)
@@ -126,6 +135,29 @@ func (s *Server) plugins(*http.Request) (any, error) {
 		return nil, errNoDaemon
 	}
 	return s.Plugins.List(), nil
+}
+
+func (s *Server) approve(r *http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return struct{}{}, s.Plugins.Approve(r.Context(), r.PathValue("name"))
+}
+
+func (s *Server) rollBack(r *http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return struct{}{}, s.Plugins.RollBack(r.Context(), r.PathValue("name"))
+}
+
+// previewPlugin runs a program that the caller names. The caller is the user
+// whose daemon this is, and could run it without us.
+func (s *Server) previewPlugin(r *http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return s.Plugins.Preview(r.Context(), r.URL.Query().Get("path"))
 }
 
 func group(r *http.Request) host.GroupName { return host.GroupName(r.PathValue("group")) }

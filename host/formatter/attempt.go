@@ -34,11 +34,18 @@ func (f *file) attempt(ctx context.Context) {
 
 // renew brings up the newest version, or what was active last.
 func (f *file) renew(ctx context.Context) error {
-	r, err := f.bringUp(ctx)
-	if err != nil || r == nil {
-		return err
+	for {
+		r, err := f.bringUp(ctx)
+		if err != nil || r == nil {
+			return err
+		}
+		if err := f.adopt(ctx, r); err != nil {
+			return err
+		}
+		if f.next == nil {
+			return nil
+		}
 	}
-	return f.adopt(ctx, r)
 }
 
 // bringUp starts what is to run; nil means that it runs already.
@@ -58,6 +65,16 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 		// Somebody has removed the copy; the file may still be there.
 		if err := f.copyAgain(ctx); err != nil {
 			return nil, err
+		}
+	}
+	if f.restored {
+		f.restored = false
+		if f.active == nil && f.next != nil {
+			r, err := f.plugins.launch(ctx, f.name, *f.good)
+			if err == nil {
+				return r, nil
+			}
+			f.plugins.log.Warn("plugin version of the last run not started", "file", f.name, "error", err)
 		}
 	}
 	switch {
@@ -90,7 +107,16 @@ func (f *file) copy(ctx context.Context) error {
 		return err
 	}
 	f.pending, f.refusal = nil, trouble{}
-	if f.good == nil || f.good.digest != v.digest {
+	f.plugins.mu.Lock()
+	known := *f.history.seen(v.digest, time.Now())
+	f.held = nil
+	f.plugins.mu.Unlock()
+	f.remember(ctx)
+	switch {
+	case known.Quarantined != "":
+		f.hold(v, nil)
+		f.refusal = f.quarantined(known.Quarantined)
+	case f.good == nil || f.good.digest != v.digest:
 		f.next = &v
 	}
 	return nil
@@ -109,7 +135,11 @@ func (f *file) copyAgain(ctx context.Context) error {
 // adopt claims what a process declared and makes it the active one. If that
 // fails the process is ended.
 func (f *file) adopt(ctx context.Context, r *running) error {
-	if err := f.claim(ctx, r); err != nil {
+	err := f.prove(ctx, r)
+	if err == nil {
+		err = f.claim(ctx, r)
+	}
+	if err != nil {
 		f.plugins.retire(ctx, f, r)
 		return err
 	}
@@ -140,6 +170,9 @@ func (f *file) activate(ctx context.Context, r *running) {
 	f.good = &r.version
 	p.mu.Lock()
 	before := f.active
+	if before != nil && before.version != r.version {
+		f.trial = newTrial(r.version, p.config.Trial)
+	}
 	f.active = r
 	released := p.release(f, r.description.Name)
 	refused := len(r.refused)
@@ -149,6 +182,7 @@ func (f *file) activate(ctx context.Context, r *running) {
 	for g, reason := range r.refused {
 		p.log.Warn("plugin group refused", "file", f.name, "plugin", r.description.Name, "group", g, "reason", reason)
 	}
+	f.served(ctx, r)
 	if before != nil {
 		p.retire(ctx, f, before)
 	}
@@ -168,7 +202,7 @@ func (f *file) failed(err error) {
 		}
 	}
 	t.taken = errors.Is(err, errNameTaken)
-	if t.taken || errors.Is(err, errUnusable) || errors.Is(err, process.ErrBadReply) {
+	if t.taken || errors.Is(err, errUnusable) || errors.Is(err, errHeld) || errors.Is(err, process.ErrBadReply) {
 		t.permanent = true
 	}
 	if t.permanent {

@@ -79,9 +79,9 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 	d, rejections, err := r.process.WriteMessages(ctx, b)
 	var why *host.UnavailableError
 	switch {
-	case err == nil && len(rejections) > 0:
+	case err == nil && len(rejections) > 0: // the plugin does as it should
 		rejected := &host.RejectedError{Plugin: plugin, Rejections: rejections}
-		p.noteFailure(plugin, b, rejected.Error(), "")
+		p.noteRejection(plugin, b, rejected)
 		return host.Document{}, rejected
 	case err == nil:
 		return d, nil
@@ -99,6 +99,15 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 	}
 	p.noteFailure(plugin, b, cmp.Or(why.Detail, why.Reason), stack)
 	return host.Document{}, why
+}
+
+// noteRejection shows and logs a rejection; it counts against no version.
+func (p *Plugins) noteRejection(plugin string, b host.Batch, rejected *host.RejectedError) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.names[plugin]; f != nil {
+		f.failure, f.failedAt = rejected.Error(), time.Now()
+	}
 }
 
 func unavailable(plugin, detail, reason string, args ...any) *host.UnavailableError {
@@ -127,6 +136,9 @@ func (p *Plugins) noteFailure(plugin string, b host.Batch, text, whole string) {
 	}
 	quiet := now.Sub(f.failedAt) < failurePause && f.failure == text
 	f.failure, f.failedAt = text, now
+	if f.active != nil && f.trial.failure(f.active.version) {
+		f.mail.put(func(l *letter) { l.failing = true })
+	}
 	p.mu.Unlock()
 	if quiet {
 		return

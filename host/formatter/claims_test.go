@@ -3,6 +3,7 @@
 package formatter_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,11 @@ func TestAPluginThatChangesItsName(t *testing.T) {
 	s.put("f", spec("one", "g"))
 	s.open().ready()
 	s.put("f", spec("two", "g"))
+	s.held("f", `it is the plugin "two-plugin", and the file was the plugin "one-plugin"`)
+	s.owns("f", "g")
+	if err := s.Approve(t.Context(), "f"); err != nil {
+		t.Fatal(err)
+	}
 	s.eventually("it has its new name", func() bool { return s.status("f").Name == "two-plugin" })
 	s.owns("f", "g")
 	if got := s.unavailable("one-plugin", "g", "1"); !strings.Contains(got, "none of the files") {
@@ -136,6 +142,9 @@ func TestGroupsOfAPluginThatCanNotStart(t *testing.T) {
 	s.put("student", spec("student", "student"))
 	s.open().ready()
 	s.stop()
+	if err := os.RemoveAll(s.config.Private); err != nil { // or the version before would serve
+		t.Fatal(err)
+	}
 	s.put("student", plugintest.Spec{Name: "student-plugin", Start: "exit:3"})
 	s.put("a", spec("a", "student"))
 	s.open().ready()

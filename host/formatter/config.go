@@ -2,6 +2,7 @@ package formatter
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,6 +27,15 @@ type Config struct {
 	Sockets string
 	// Queues learns every group that a plugin declares.
 	Queues *host.Queues
+	// Records remembers the versions of every plugin file.
+	Records host.Records
+	// Recent returns the newest messages of a group, oldest first and at most
+	// limit, to compare two versions of a plugin on. If it is nil there are
+	// none.
+	Recent func(ctx context.Context, g host.GroupName, limit int) ([]host.Message, error)
+	// Approval tells whether a new version of a plugin whose documents differ
+	// waits for Approve. If it is nil none does.
+	Approval func(plugin string) bool
 	// HostVersion is the daemon's version, for the plugins' logs.
 	HostVersion string
 	Log         hclog.Logger
@@ -45,17 +55,27 @@ type Config struct {
 	// (30 s if 0), and begins anew when it was up for Stable (a minute if 0)
 	// or its file changes.
 	MinBackoff, MaxBackoff, Stable time.Duration
+	// Trial is how long a new version is on trial: if it crashes or fails too
+	// often in that time the version before takes over again. 10 minutes if 0.
+	Trial time.Duration
 }
 
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Folder == "", c.Private == "":
 		return c, errors.New("plugins config: Folder and Private must be set")
-	case c.Queues == nil, c.Log == nil:
-		return c, errors.New("plugins config: Queues and Log must be set")
-	case min(c.Settle, c.Rescan, c.StartTimeout, c.DiscoverTimeout, c.CallTimeout, c.Grace, c.MinBackoff, c.MaxBackoff, c.Stable) < 0:
+	case c.Queues == nil, c.Records == nil, c.Log == nil:
+		return c, errors.New("plugins config: Queues, Records and Log must be set")
+	case min(c.Settle, c.Rescan, c.StartTimeout, c.DiscoverTimeout, c.CallTimeout, c.Grace, c.MinBackoff, c.MaxBackoff, c.Stable, c.Trial) < 0:
 		return c, errors.New("plugins config: a time is negative")
 	}
+	if c.Recent == nil {
+		c.Recent = func(context.Context, host.GroupName, int) ([]host.Message, error) { return nil, nil }
+	}
+	if c.Approval == nil {
+		c.Approval = func(string) bool { return false }
+	}
+	c.Trial = cmp.Or(c.Trial, 10*time.Minute)
 	var err error
 	if c.Folder, err = filepath.Abs(c.Folder); err == nil {
 		c.Private, err = filepath.Abs(c.Private)

@@ -146,6 +146,35 @@ func (c *copies) has(v version) bool {
 	return err == nil
 }
 
+// kept returns a version whose copy is still there, after making sure that it is
+// what it was.
+func (c *copies) kept(digest string) (version, error) {
+	v := version{digest: digest, path: filepath.Join(c.folder, digest)}
+	f, err := os.Open(v.path)
+	if err != nil {
+		return v, fmt.Errorf("the copy of version %.12s is gone: %w", digest, err)
+	}
+	defer func() { _ = f.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return v, fmt.Errorf("read the copy of version %.12s: %w", digest, err)
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != digest {
+		return v, fmt.Errorf("the copy of version %.12s was changed", digest)
+	}
+	c.keep(digest)
+	return v, nil
+}
+
+// keep exempts digests from the sweep.
+func (c *copies) keep(digests ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, digest := range digests {
+		c.used[digest] = true
+	}
+}
+
 // sweep removes the copies that nobody has asked for since we started.
 func (c *copies) sweep() error {
 	c.mu.Lock()

@@ -3,6 +3,8 @@ package formatter
 import (
 	"context"
 	"time"
+
+	"github.com/restante/restante/host"
 )
 
 // file is the life of one plugin file: seen, settled, copied, started,
@@ -18,6 +20,11 @@ type file struct {
 	trouble  trouble
 	failure  string // of the last call that failed
 	failedAt time.Time
+	// held is kept from serving until a person decides.
+	held       *version
+	comparison *host.Comparison
+	history    *history
+	trial      trial
 
 	// Only the file's goroutine uses these.
 	pending *sight   // what is to be copied
@@ -28,8 +35,11 @@ type file struct {
 	// refusal is why the file as it is can't be used, if it can't; what was
 	// active before may go on.
 	refusal trouble
-	first   bool // it is of the first scan, and not worked off
-	arrived bool
+	// restored: good is from an earlier run of the daemon and is to be tried
+	// before anything newer, which is then compared with it.
+	restored bool
+	first    bool // it is of the first scan, and not worked off
+	arrived  bool
 }
 
 // trouble is why a file, or its newest version, is not active.
@@ -46,7 +56,31 @@ func newFile(p *Plugins, name string) *file {
 		name:    name,
 		mail:    newMailbox(),
 		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff},
+		history: &history{records: p.config.Records, file: name},
 	}
+}
+
+// restore takes up what an earlier run of the daemon remembered.
+func (f *file) restore(ctx context.Context) {
+	known, err := openHistory(ctx, f.plugins.config.Records, f.name)
+	if err != nil {
+		f.plugins.log.Warn("plugin history not read", "file", f.name, "error", err)
+	}
+	f.plugins.mu.Lock()
+	f.history = known
+	f.plugins.mu.Unlock()
+	for _, v := range known.Versions {
+		f.plugins.copies.keep(v.Digest)
+	}
+	if known.Active == "" {
+		return
+	}
+	good, err := f.plugins.copies.kept(known.Active)
+	if err != nil {
+		f.plugins.log.Warn("plugin version of the last run not kept", "file", f.name, "error", err)
+		return
+	}
+	f.good, f.restored = &good, true
 }
 
 // live is the file's goroutine. It returns when the file is gone, or ctx is
@@ -54,6 +88,7 @@ func newFile(p *Plugins, name string) *file {
 func (f *file) live(ctx context.Context) {
 	f.timer = time.NewTimer(0)
 	f.timer.Stop()
+	f.restore(ctx)
 	defer func() {
 		f.timer.Stop()
 		f.arrive(ctx, nil)
@@ -82,8 +117,17 @@ func (f *file) live(ctx context.Context) {
 				return
 			case news.seen != nil:
 				f.settled(ctx, *news.seen)
+			case news.failing:
+				f.failing(ctx)
 			case news.poked:
 				f.poked(ctx)
+			}
+			for _, o := range news.orders {
+				if news.gone {
+					o.done <- errNoSuchPlugin
+					continue
+				}
+				f.obey(ctx, o)
 			}
 		}
 	}
@@ -133,6 +177,11 @@ func (f *file) crashed(ctx context.Context) {
 		f.backoff.reset()
 	}
 	t := trouble{reason: exit.String()}
+	if why := f.trial.crash(r.version); why != "" {
+		if err := f.rollBack(ctx, why+": "+exit.String()); err == nil {
+			return
+		}
+	}
 	f.retry(&t)
 	log := p.log
 	if len(exit.Stderr) > 0 {

@@ -31,6 +31,9 @@ func sameFile(a, b os.FileInfo) bool {
 
 // look returns the files of a folder that are meant to be plugins, by name.
 func look(folder string) (map[string]sight, error) {
+	if err := checkFolder(folder); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, fmt.Errorf("read plugin folder: %w", err)
@@ -51,12 +54,24 @@ func look(folder string) (map[string]sight, error) {
 		case !info.Mode().IsRegular():
 			seen[name] = sight{info: info, fault: "it is not a regular file: remove it"}
 		case info.Mode()&0o111 != 0:
-			seen[name] = sight{info: info}
+			seen[name] = sight{info: info, fault: exposed(path, info)}
 		case !bystander(name):
 			seen[name] = sight{info: info, fault: "not executable: run chmod 755 " + path}
 		}
 	}
 	return seen, nil
+}
+
+// checkFolder returns an error if others may put plugins into the folder.
+func checkFolder(folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return fmt.Errorf("read plugin folder: %w", err)
+	}
+	if fault := exposed(folder, info); fault != "" {
+		return fmt.Errorf("plugin folder %s: %s", folder, fault)
+	}
+	return nil
 }
 
 // bystander tells whether a file that can't be run is none of our business.

@@ -10,7 +10,10 @@ type letter struct {
 	seen  *sight // it settled like this
 	gone  bool   // it is not in the folder any more
 	poked bool   // another plugin went away
-	first bool   // the file is of the first scan
+	// failing: too many calls of a version on trial fail.
+	failing bool
+	orders  []order
+	first   bool // the file is of the first scan
 }
 
 // mailbox hands news to the goroutine of a file. Later news are added to

@@ -86,7 +86,7 @@ func (s *shop) open() *shop {
 	if s.queues, err = host.OpenQueues(s.Context(), s.records, nil); err != nil {
 		s.Fatal(err)
 	}
-	s.config.Queues = s.queues
+	s.config.Queues, s.config.Records = s.queues, s.records
 	if s.Plugins, err = formatter.New(s.config); err != nil {
 		s.Fatal(err)
 	}

@@ -63,6 +63,9 @@ func New(config Config) (*Plugins, error) {
 	if err := os.MkdirAll(config.Folder, 0o755); err != nil {
 		return nil, fmt.Errorf("make plugin folder: %w", err)
 	}
+	if err := checkFolder(config.Folder); err != nil {
+		return nil, err
+	}
 	private, err := openCopies(config.Private)
 	if err != nil {
 		return nil, err

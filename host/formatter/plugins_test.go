@@ -215,3 +215,32 @@ func TestCallsHaveAnEnd(t *testing.T) {
 	}
 	s.serves("student", "1")
 }
+
+// TestWhatOthersMayWriteIsRefused names the command that mends it.
+func TestWhatOthersMayWriteIsRefused(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	path := filepath.Join(s.folder, "student")
+	for _, mode := range []os.FileMode{0o775, 0o757} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		s.open().ready()
+		if got := s.await("student", host.PluginRejected).Reason; !strings.Contains(got, "run chmod go-w "+path) {
+			t.Errorf("reason: %q", got)
+		}
+	}
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.serves("student", "1")
+	if err := os.Chmod(s.folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := formatter.New(s.config); err == nil || !strings.Contains(err.Error(), "run chmod go-w "+s.folder) {
+		t.Errorf("New() = %v", err)
+	}
+	if err := os.Chmod(s.folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -216,6 +216,8 @@ func TestNamesChangeWithoutAGap(t *testing.T) {
 	for i := range 4 {
 		name := []string{"two", "one"}[i%2]
 		put(name, fmt.Sprint(i+1))
+		s.held("f", "it is the plugin")
+		go func() { _ = s.Approve(t.Context(), "f") }()
 		s.eventually("the new version serves", func() bool {
 			q, err := s.queues.Queue("a")
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -13,6 +14,10 @@ import (
 func (f *file) describe(now time.Time) host.PluginStatus {
 	s := host.PluginStatus{File: f.name, Restarts: f.restarts, Failure: f.failure, FailedAt: f.failedAt}
 	s.State, s.Reason = f.state(now)
+	s.Comparison, s.Versions = f.comparison, slices.Clone(f.history.Versions)
+	if f.held != nil {
+		s.Held = f.held.digest
+	}
 	r := f.active
 	if r == nil {
 		// Whose groups wait is best told by what is remembered of the file.
@@ -51,6 +56,8 @@ func (f *file) state(now time.Time) (host.PluginState, string) {
 	switch {
 	case f.active != nil && t.reason == "":
 		return host.PluginActive, ""
+	case f.active != nil && f.held != nil:
+		return host.PluginActive, "another version serves than the file holds: " + strings.TrimPrefix(t.reason, errHeld.Error()+": ")
 	case f.active != nil:
 		return host.PluginActive, "the version before is still active, because of the changed file: " + t.reason + next
 	case t.reason == "":

@@ -20,7 +20,8 @@ func newPlugins() *cobra.Command {
 		Short: "Look after the formatter plugins",
 	}
 	flags.add(cmd)
-	return family(cmd, newPluginsList(&flags), newPluginsCheck(&flags))
+	return family(cmd, newPluginsList(&flags), newPluginsShow(&flags), newPluginsPreview(&flags),
+		newPluginsApprove(&flags), newPluginsRollBack(&flags), newPluginsCheck(&flags))
 }
 
 func newPluginsList(flags *clientFlags) *cobra.Command {

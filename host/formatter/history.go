@@ -1,0 +1,101 @@
+package formatter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// keptVersions is how many versions of a plugin file are remembered, and their
+// copies kept, so that a bad one can be rolled back.
+const keptVersions = 5
+
+const historyBucket = "plugins"
+
+// history is what is remembered of a plugin file over restarts: which contents
+// it had, which of them was active last, and which must not run.
+type history struct {
+	// Active is the digest that was active last; "" if none was.
+	Active string `json:"active,omitempty"`
+	// Versions are newest first.
+	Versions []host.PluginVersion `json:"versions"`
+
+	records  host.Records
+	file     string
+	revision uint64
+}
+
+// openHistory reads what is remembered of a file.
+func openHistory(ctx context.Context, records host.Records, file string) (*history, error) {
+	h := &history{records: records, file: file}
+	record, err := records.Record(ctx, historyBucket, file)
+	switch {
+	case errors.Is(err, host.ErrNoRecord):
+		return h, nil
+	case err != nil:
+		return h, fmt.Errorf("read the history of plugin file %q: %w", file, err)
+	}
+	h.revision = record.Revision
+	if err := json.Unmarshal(record.Value, h); err != nil {
+		return h, fmt.Errorf("the history of plugin file %q is malformed: %w", file, err)
+	}
+	return h, nil
+}
+
+// save writes the history. What is remembered helps, but nothing depends on it,
+// so that a plugin can be served while the store takes no writes.
+func (h *history) save(ctx context.Context) error {
+	value, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	revision, err := h.records.PutRecord(ctx, historyBucket, host.Record{Key: h.file, Value: value, Revision: h.revision})
+	if err != nil {
+		return fmt.Errorf("write the history of plugin file %q: %w", h.file, err)
+	}
+	h.revision = revision
+	return nil
+}
+
+// find returns what is remembered of a digest, or nil.
+func (h *history) find(digest string) *host.PluginVersion {
+	i := slices.IndexFunc(h.Versions, func(v host.PluginVersion) bool { return v.Digest == digest })
+	if i < 0 {
+		return nil
+	}
+	return &h.Versions[i]
+}
+
+// seen remembers a content of the file and returns its entry.
+func (h *history) seen(digest string, now time.Time) *host.PluginVersion {
+	if known := h.find(digest); known != nil {
+		return known
+	}
+	h.Versions = slices.Insert(h.Versions, 0, host.PluginVersion{Digest: digest, Seen: now.UTC().Truncate(time.Second)})
+	if len(h.Versions) > keptVersions {
+		// The one that serves stays, however old it is.
+		drop := len(h.Versions) - 1
+		if h.Versions[drop].Digest == h.Active {
+			drop--
+		}
+		h.Versions = slices.Delete(h.Versions, drop, drop+1)
+	}
+	return h.find(digest)
+}
+
+// before returns the newest version that was active once, is not the given one
+// and may run, or nil.
+func (h *history) before(digest string) *host.PluginVersion {
+	var best *host.PluginVersion
+	for i, v := range h.Versions {
+		if v.Digest != digest && v.Quarantined == "" && !v.Served.IsZero() && (best == nil || v.Served.After(best.Served)) {
+			best = &h.Versions[i]
+		}
+	}
+	return best
+}

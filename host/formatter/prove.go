@@ -1,0 +1,165 @@
+package formatter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// Errors of a version that is kept from serving until a person decides.
+var (
+	errHeld = errors.New("held")
+	// errNoSuchPlugin and errNothingTo are of the decisions themselves.
+	errNoSuchPlugin = errors.New("no plugin or file of this name is in the plugin folder")
+	errNothingTo    = errors.New("nothing to decide")
+)
+
+// prove compares a new version with the one that serves, on stored messages,
+// and fails with errHeld unless it may take over.
+func (f *file) prove(ctx context.Context, r *running) error {
+	before := f.active
+	if before == nil || before.version == r.version {
+		return nil
+	}
+	f.plugins.mu.Lock()
+	known := f.history.seen(r.version.digest, time.Now())
+	known.Version = r.description.Version
+	approved := known.Approved
+	f.plugins.mu.Unlock()
+	if before.description.Name != r.description.Name && !approved {
+		f.hold(r.version, nil)
+		return fmt.Errorf("%w: it is the plugin %q, and the file was the plugin %q: %s", errHeld, r.description.Name, before.description.Name, f.remedy())
+	}
+	c, err := f.plugins.compare(ctx, before, r)
+	if err != nil {
+		return err
+	}
+	broken := c.Broken()
+	switch {
+	case approved:
+	case broken != "":
+		f.hold(r.version, &c)
+		return fmt.Errorf("%w: %s; mend it, or %s", errHeld, broken, f.remedy())
+	case c.Changed() && f.plugins.config.Approval(r.description.Name):
+		f.hold(r.version, &c)
+		return fmt.Errorf("%w: version %q writes other documents than version %q, and this plugin is set to wait for approval: look at them with \"restante plugins show %s\" and %s",
+			errHeld, c.To, c.From, f.name, f.remedy())
+	}
+	f.setComparison(&c)
+	return nil
+}
+
+// remedy says how a held version gets to serve.
+func (f *file) remedy() string {
+	return fmt.Sprintf("approve it with \"restante plugins approve %s\"", f.name)
+}
+
+// hold keeps a version from serving.
+func (f *file) hold(v version, c *host.Comparison) {
+	f.plugins.mu.Lock()
+	defer f.plugins.mu.Unlock()
+	f.held, f.comparison = &v, c
+}
+
+func (f *file) setComparison(c *host.Comparison) {
+	f.plugins.mu.Lock()
+	defer f.plugins.mu.Unlock()
+	f.comparison = c
+}
+
+// served remembers that a version serves.
+func (f *file) served(ctx context.Context, r *running) {
+	f.plugins.mu.Lock()
+	known := f.history.seen(r.version.digest, time.Now())
+	known.Version, known.Served = r.description.Version, time.Now().UTC()
+	f.history.Active = r.version.digest
+	f.plugins.mu.Unlock()
+	f.remember(ctx)
+}
+
+func (f *file) remember(ctx context.Context) {
+	if err := f.history.save(context.WithoutCancel(ctx)); err != nil {
+		f.plugins.log.Warn("plugin history not written", "file", f.name, "error", err)
+	}
+}
+
+// order is a decision of a person.
+type order struct {
+	what string // "approve" or "roll back"
+	done chan error
+}
+
+// obey carries out a decision.
+func (f *file) obey(ctx context.Context, o order) {
+	var err error
+	switch o.what {
+	case "approve":
+		err = f.approve(ctx)
+	default:
+		err = f.rollBack(ctx, "it was rolled back by hand")
+	}
+	o.done <- err
+}
+
+// approve has the held version serve.
+func (f *file) approve(ctx context.Context) error {
+	if f.held == nil {
+		return fmt.Errorf("%w: no version of %q is held", errNothingTo, f.name)
+	}
+	v := *f.held
+	f.plugins.mu.Lock()
+	known := f.history.seen(v.digest, time.Now())
+	known.Approved, known.Quarantined = true, ""
+	f.held = nil
+	f.plugins.mu.Unlock()
+	f.remember(ctx)
+	f.plugins.log.Info("plugin version approved", "file", f.name, "digest", v.digest)
+	f.next, f.refusal = &v, trouble{}
+	f.attempt(ctx)
+	if f.active == nil || f.active.version != v {
+		return fmt.Errorf("version approved, but it does not serve: %s", f.trouble.reason)
+	}
+	return nil
+}
+
+// rollBack quarantines the version that serves, or served last, and has the one
+// before it serve.
+func (f *file) rollBack(ctx context.Context, why string) error {
+	if f.good == nil {
+		return fmt.Errorf("%w: no version of %q has served", errNothingTo, f.name)
+	}
+	bad := *f.good
+	before := f.history.before(bad.digest)
+	if before == nil {
+		return fmt.Errorf("%w: there is no version of %q before this one to go back to", errNothingTo, f.name)
+	}
+	v, err := f.plugins.copies.kept(before.Digest)
+	if err != nil {
+		return err
+	}
+	f.plugins.mu.Lock()
+	f.history.seen(bad.digest, time.Now()).Quarantined = why
+	f.history.seen(bad.digest, time.Now()).Approved = false
+	f.history.find(before.Digest).Approved = true // it needs no proof again
+	f.held = &bad
+	f.plugins.mu.Unlock()
+	f.remember(ctx)
+	f.plugins.log.Warn("plugin rolled back", "file", f.name, "from", bad.digest, "to", v.digest, "reason", why)
+	f.next = &v
+	f.backoff.reset()
+	f.attempt(ctx)
+	if f.active == nil || f.active.version != v {
+		return fmt.Errorf("version quarantined, but the one before does not serve: %s", f.trouble.reason)
+	}
+	f.refusal = f.quarantined(why)
+	f.setTrouble(f.refusal)
+	return nil
+}
+
+// quarantined is why the content of the file is not used.
+func (f *file) quarantined(why string) trouble {
+	return trouble{permanent: true, reason: fmt.Sprintf("its version is quarantined: %s; replace the file, or %s", why, f.remedy())}
+}
