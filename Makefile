@@ -6,7 +6,7 @@ GO      := go
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
 
-.PHONY: help build run test check deps generate bench crash real-input fuzz clean
+.PHONY: help build run test check deps generate bench crash swaps real-input fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,7 +22,7 @@ test: deps check ## install what the tests need, run every check and test
 	$(GO) test -race -timeout 20m ./...
 
 deps: ## install what the tests need, with apt
-	@missing=; for p in xmllint:libxml2-utils curl:curl; do \
+	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps; do \
 	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p#*:}"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$missing; fi
 
@@ -46,6 +46,9 @@ bench: build ## speed, as ratios measured in one run
 
 crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
 	$(GO) test -count=1 -timeout 30m -run '^TestKill$$' -v ./host/cmd/restante -rounds 50
+
+swaps: ## replace a plugin fifty times, by good and bad files, under pollers and adders
+	$(GO) test -count=1 -timeout 30m -run '^TestSwapUnderLoad$$' -v ./host/cmd/restante -swaps 50
 
 real-input: ## all 329 real webhooks of @octokit/webhooks-examples through every step
 	mkdir -p run
