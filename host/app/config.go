@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter"
 )
 
 // Defaults of the settings.
@@ -38,6 +39,9 @@ type Config struct {
 	LogLevel string
 	// LogFormat is text, json, or auto: text on a terminal and json otherwise.
 	LogFormat string
+	// PluginsLock is enforce, require, warn or off; see formatter.LockMode.
+	// Empty is enforce.
+	PluginsLock string
 	// Approval names the plugins whose new versions wait for approval where
 	// their documents differ.
 	Approval map[string]bool
@@ -53,6 +57,7 @@ type file struct {
 	Plugins   *string `hcl:"plugins"`
 	LogLevel  *string `hcl:"log_level"`
 	LogFormat *string `hcl:"log_format"`
+	Lock      *string `hcl:"plugins_lock"`
 	Queues    []struct {
 		Name        string         `hcl:"name,label"`
 		Method      *string        `hcl:"method"`
@@ -119,6 +124,7 @@ func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
 	folder(&c.Plugins, f.Plugins)
 	text(&c.LogLevel, f.LogLevel)
 	text(&c.LogFormat, f.LogFormat)
+	text(&c.PluginsLock, f.Lock)
 	faults = f.applyPlugins(c)
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -194,6 +200,7 @@ func (c *Config) complete() error {
 	orDefault(&c.Plugins, filepath.Join(c.Data, "plugins"))
 	orDefault(&c.LogLevel, DefaultLogLevel)
 	orDefault(&c.LogFormat, "auto")
+	orDefault(&c.PluginsLock, string(formatter.LockEnforce))
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -208,6 +215,9 @@ func (c *Config) complete() error {
 	case "auto", "text", "json":
 	default:
 		return fmt.Errorf("unknown log format %q: use auto, text or json", c.LogFormat)
+	}
+	if _, err := formatter.ParseLockMode(c.PluginsLock); err != nil {
+		return fmt.Errorf("plugins_lock: %w", err)
 	}
 	return nil
 }

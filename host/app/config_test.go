@@ -88,7 +88,7 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 }
 
 func TestCompleteRefuses(t *testing.T) {
-	for _, c := range []Config{{Listen: "8089"}, {LogLevel: "loud"}, {LogFormat: "xml"}} {
+	for _, c := range []Config{{Listen: "8089"}, {LogLevel: "loud"}, {LogFormat: "xml"}, {PluginsLock: "on"}} {
 		if err := c.complete(); err == nil {
 			t.Errorf("complete(%+v) = nil", c)
 		}

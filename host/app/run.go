@@ -87,6 +87,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Queues:      d.parts.exchange.Queues,
 		Records:     d.parts.store,
 		Recent:      d.parts.recent,
+		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Approval:    func(plugin string) bool { return d.config.Approval[plugin] },
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),

@@ -215,6 +215,13 @@ func (c *Client) PreviewPlugin(ctx context.Context, path string) (reply host.Com
 	return reply, err
 }
 
+// LockPlugins pins the plugins as they are in the folder now, and returns their
+// digests by file.
+func (c *Client) LockPlugins(ctx context.Context) (reply map[string]string, err error) {
+	err = c.call(ctx, "POST", "/plugin-lock", nil, nil, &reply)
+	return reply, err
+}
+
 // Plugins lists the files of the plugin folder.
 func (c *Client) Plugins(ctx context.Context) (reply []host.PluginStatus, err error) {
 	err = c.call(ctx, "GET", "/plugins", nil, nil, &reply)

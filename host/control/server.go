@@ -36,6 +36,9 @@ type Plugins interface {
 	// the version that serves.
 	Approve(ctx context.Context, name string) error
 	RollBack(ctx context.Context, name string) error
+	// WriteLock pins the plugins as they are in the folder now, and returns
+	// their digests by file.
+	WriteLock() (map[string]string, error)
 	// Preview compares a file with the active plugin of the same name.
 	Preview(ctx context.Context, path string) (host.Comparison, error)
 }
@@ -62,6 +65,7 @@ func (s *Server) Handler() http.Handler {
 		"POST /plugins/{name}/approve":      s.approve,
 		"POST /plugins/{name}/rollback":     s.rollBack,
 		"GET /plugin-preview":               s.previewPlugin,
+		"POST /plugin-lock":                 s.lockPlugins,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			reply, err := call(r)
@@ -149,6 +153,13 @@ func (s *Server) rollBack(r *http.Request) (any, error) {
 		return nil, errNoDaemon
 	}
 	return struct{}{}, s.Plugins.RollBack(r.Context(), r.PathValue("name"))
+}
+
+func (s *Server) lockPlugins(*http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return s.Plugins.WriteLock()
 }
 
 // previewPlugin runs a program that the caller names. The caller is the user

@@ -70,7 +70,7 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 	if f.restored {
 		f.restored = false
 		if f.active == nil && f.next != nil {
-			r, err := f.plugins.launch(ctx, f.name, *f.good)
+			r, err := f.launch(ctx, *f.good)
 			if err == nil {
 				return r, nil
 			}
@@ -79,17 +79,28 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 	}
 	switch {
 	case f.next != nil:
-		return f.plugins.launch(ctx, f.name, *f.next)
+		return f.launch(ctx, *f.next)
 	case f.active == nil && f.good != nil:
-		return f.plugins.launch(ctx, f.name, *f.good)
+		return f.launch(ctx, *f.good)
 	default:
 		return nil, nil
 	}
 }
 
+// launch starts a version of the file, if it may run.
+func (f *file) launch(ctx context.Context, v version) (*running, error) {
+	if err := f.plugins.checkLock(f.name, v); err != nil {
+		if f.good != nil && *f.good == v {
+			f.good = nil // it is of no use until the file or the lock changes
+		}
+		return nil, err
+	}
+	return f.plugins.launch(ctx, f.name, v)
+}
+
 // revive brings up what was active last.
 func (f *file) revive(ctx context.Context) error {
-	r, err := f.plugins.launch(ctx, f.name, *f.good)
+	r, err := f.launch(ctx, *f.good)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,9 @@ type Config struct {
 	// limit, to compare two versions of a plugin on. If it is nil there are
 	// none.
 	Recent func(ctx context.Context, g host.GroupName, limit int) ([]host.Message, error)
+	// Lock says what to do about files that the lock file does not pin;
+	// LockEnforce if empty.
+	Lock LockMode
 	// Approval tells whether a new version of a plugin whose documents differ
 	// waits for Approve. If it is nil none does.
 	Approval func(plugin string) bool
@@ -75,6 +78,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Approval == nil {
 		c.Approval = func(string) bool { return false }
 	}
+	c.Lock = cmp.Or(c.Lock, LockEnforce)
 	c.Trial = cmp.Or(c.Trial, 10*time.Minute)
 	var err error
 	if c.Folder, err = filepath.Abs(c.Folder); err == nil {

@@ -150,20 +150,29 @@ func (c *copies) has(v version) bool {
 // what it was.
 func (c *copies) kept(digest string) (version, error) {
 	v := version{digest: digest, path: filepath.Join(c.folder, digest)}
-	f, err := os.Open(v.path)
+	found, err := digestFile(v.path)
 	if err != nil {
-		return v, fmt.Errorf("the copy of version %.12s is gone: %w", digest, err)
-	}
-	defer func() { _ = f.Close() }()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
 		return v, fmt.Errorf("read the copy of version %.12s: %w", digest, err)
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != digest {
+	if found != digest {
 		return v, fmt.Errorf("the copy of version %.12s was changed", digest)
 	}
 	c.keep(digest)
 	return v, nil
+}
+
+// digestFile returns the SHA-256 of a file in hex.
+func digestFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // keep exempts digests from the sweep.

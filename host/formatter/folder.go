@@ -14,14 +14,21 @@ type sight struct {
 	info os.FileInfo // of the file that a link leads to; nil if there is none
 	// fault is why the file can't be a plugin, for the operator; or "".
 	fault string
+	// lock is the lock file, which says whether it may run; nil if there is
+	// none.
+	lock os.FileInfo
 }
 
 // same tells whether the file held still between two looks.
 func (s sight) same(other sight) bool {
-	if s.fault != other.fault || (s.info == nil) != (other.info == nil) {
-		return false
+	return s.fault == other.fault && sameInfo(s.info, other.info) && sameInfo(s.lock, other.lock)
+}
+
+func sameInfo(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
 	}
-	return s.info == nil || sameFile(s.info, other.info)
+	return sameFile(a, b)
 }
 
 // sameFile compares what changes when a file is written to or replaced.
@@ -37,6 +44,10 @@ func look(folder string) (map[string]sight, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, fmt.Errorf("read plugin folder: %w", err)
+	}
+	lock, err := os.Stat(filepath.Join(folder, LockName))
+	if err != nil {
+		lock = nil
 	}
 	seen := make(map[string]sight, len(entries))
 	for _, entry := range entries {
@@ -54,7 +65,7 @@ func look(folder string) (map[string]sight, error) {
 		case !info.Mode().IsRegular():
 			seen[name] = sight{info: info, fault: "it is not a regular file: remove it"}
 		case info.Mode()&0o111 != 0:
-			seen[name] = sight{info: info, fault: exposed(path, info)}
+			seen[name] = sight{info: info, fault: exposed(path, info), lock: lock}
 		case !bystander(name):
 			seen[name] = sight{info: info, fault: "not executable: run chmod 755 " + path}
 		}

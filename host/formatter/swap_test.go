@@ -4,11 +4,14 @@ package formatter_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/process/plugintest"
 )
 
@@ -198,5 +201,50 @@ func TestPreview(t *testing.T) {
 		} else {
 			t.Log(err)
 		}
+	}
+}
+
+func TestTheLockFile(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	pins, err := s.WriteLock()
+	if err != nil || pins["student"] != s.status("student").Digest {
+		t.Fatalf("WriteLock() = %v, %v", pins, err)
+	}
+	s.install("student", "2")
+	s.eventually("the new version is refused", func() bool {
+		st := s.status("student")
+		return strings.Contains(st.Reason, "plugins.lock says "+pins["student"][:12]) && strings.Contains(st.Reason, "restante plugins lock")
+	})
+	s.serves("student", "1")
+	s.install("other", "1")
+	if got := s.await("other", host.PluginRejected).Reason; !strings.Contains(got, "not in plugins.lock") {
+		t.Errorf("reason: %q", got)
+	}
+	if _, err := s.WriteLock(); err != nil { // the file alone lets both in
+		t.Fatal(err)
+	}
+	s.serves("student", "2")
+	s.serves("other", "1")
+
+	lock := filepath.Join(s.folder, "plugins.lock")
+	if err := os.WriteFile(lock, []byte("oops\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.install("third", "1")
+	if got := s.await("third", host.PluginRejected).Reason; !strings.Contains(got, "line 1 of plugins.lock is malformed") {
+		t.Errorf("reason: %q", got)
+	}
+	s.config.Lock = formatter.LockWarn
+	s.open().ready()
+	s.serves("third", "1")
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	s.config.Lock = formatter.LockRequire
+	s.open().ready()
+	if got := s.await("third", host.PluginRejected).Reason; !strings.Contains(got, "there is no plugins.lock") {
+		t.Errorf("reason: %q", got)
 	}
 }

@@ -353,6 +353,18 @@ func TestPluginVersions(t *testing.T) {
 	if out := plugins("show", "csv"); digest(out) == digest(first) {
 		t.Errorf("show prints\n%s", out)
 	}
+	if out := plugins("lock"); !strings.HasSuffix(out, "  csv\n") {
+		t.Errorf("lock prints\n%s", out)
+	}
+	if err := os.WriteFile(filepath.Join(d.plugins, "extra"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what is not in the lock file is refused", func() error {
+		if out := plugins("list"); !strings.Contains(out, "extra: its file can't be used: it is not in plugins.lock") {
+			return errors.New(out)
+		}
+		return nil
+	})
 	for _, args := range [][]string{{"show", "nobody"}, {"approve", "csv"}, {"preview", d.config}} {
 		if _, errs, err := run(t, "", append(append([]string{"plugins"}, args...), "--data", d.data)...); err == nil {
 			t.Errorf("plugins %v succeeded", args)

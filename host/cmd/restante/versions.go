@@ -168,3 +168,28 @@ func newPluginsDecision(flags *clientFlags, name, done, short, long string,
 		},
 	}
 }
+
+func newPluginsLock(flags *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "lock",
+		Short: "Pin the plugins as they are in the folder now",
+		Long: `Write the SHA-256 of every plugin in the folder to the file plugins.lock there.
+From then on nothing else runs, until "restante plugins lock" is run again or the
+file is removed. The setting plugins_lock of the configuration can make the file
+a must (require), have others only be logged (warn), or ignore it (off).`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.with(cmd.Context(), func(c *control.Client) error {
+				pins, err := c.LockPlugins(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return flags.print(cmd.OutOrStdout(), pins, func(w io.Writer) {
+					for _, file := range slices.Sorted(maps.Keys(pins)) {
+						row(w, pins[file], cell(file, 255))
+					}
+				})
+			})
+		},
+	}
+}
