@@ -26,23 +26,6 @@ type Server struct {
 	Status  func() Status
 }
 
-// Plugins is what the commands need of the plugin host.
-type Plugins interface {
-	// List returns the state of every file of the plugin folder.
-	List() []host.PluginStatus
-	// Reclaim has plugins claim again the groups that they were refused.
-	Reclaim()
-	// Approve has the held version of a plugin serve, RollBack the one before
-	// the version that serves.
-	Approve(ctx context.Context, name string) error
-	RollBack(ctx context.Context, name string) error
-	// WriteLock pins the plugins as they are in the folder now, and returns
-	// their digests by file.
-	WriteLock() (map[string]string, error)
-	// Preview compares a file with the active plugin of the same name.
-	Preview(ctx context.Context, path string) (host.Comparison, error)
-}
-
 // Handler returns all calls.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -132,43 +115,6 @@ func (s *Server) status(*http.Request) (any, error) {
 		return nil, errNoDaemon
 	}
 	return s.Status(), nil
-}
-
-func (s *Server) plugins(*http.Request) (any, error) {
-	if s.Plugins == nil {
-		return nil, errNoDaemon
-	}
-	return s.Plugins.List(), nil
-}
-
-func (s *Server) approve(r *http.Request) (any, error) {
-	if s.Plugins == nil {
-		return nil, errNoDaemon
-	}
-	return struct{}{}, s.Plugins.Approve(r.Context(), r.PathValue("name"))
-}
-
-func (s *Server) rollBack(r *http.Request) (any, error) {
-	if s.Plugins == nil {
-		return nil, errNoDaemon
-	}
-	return struct{}{}, s.Plugins.RollBack(r.Context(), r.PathValue("name"))
-}
-
-func (s *Server) lockPlugins(*http.Request) (any, error) {
-	if s.Plugins == nil {
-		return nil, errNoDaemon
-	}
-	return s.Plugins.WriteLock()
-}
-
-// previewPlugin runs a program that the caller names. The caller is the user
-// whose daemon this is, and could run it without us.
-func (s *Server) previewPlugin(r *http.Request) (any, error) {
-	if s.Plugins == nil {
-		return nil, errNoDaemon
-	}
-	return s.Plugins.Preview(r.Context(), r.URL.Query().Get("path"))
 }
 
 func group(r *http.Request) host.GroupName { return host.GroupName(r.PathValue("group")) }
@@ -314,44 +260,6 @@ func (s *Server) prune(r *http.Request) (any, error) {
 	}
 	counts, err := s.Exchange.Store.Counts(r.Context(), group(r))
 	return Changed{Count: pruned, Unread: counts.Unread}, err
-}
-
-func (s *Server) listKeys(*http.Request) (any, error) { return s.Keys.List(), nil }
-
-func (s *Server) createKey(r *http.Request) (any, error) {
-	var grant host.Grant
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&grant); err != nil {
-		return nil, fmt.Errorf("read what the key is for: %w", err)
-	}
-	if err := grant.Check(time.Now()); err != nil {
-		return nil, err
-	}
-	for _, g := range grant.Groups {
-		if _, err := s.Exchange.Queues.Queue(g); err != nil && g != host.EveryGroup {
-			return nil, fmt.Errorf("group %q is unknown: a plugin or a queue block in the configuration has to declare it first", g)
-		}
-	}
-	text, key, err := s.Keys.Create(r.Context(), grant)
-	if err == nil {
-		s.Log.Info("API key created", "key", key.ID, "groups", key.Groups, "allow", key.Allow)
-	}
-	return NewKey{Key: key, Text: text}, err
-}
-
-func (s *Server) revokeKey(r *http.Request) (any, error) {
-	key, err := s.Keys.Revoke(r.Context(), r.PathValue("id"))
-	if err == nil {
-		s.Log.Info("API key revoked", "key", key.ID)
-	}
-	return key, err
-}
-
-func (s *Server) rotateTokens(r *http.Request) (any, error) {
-	err := s.Exchange.Tokens.Rotate(r.Context())
-	if err == nil {
-		s.Log.Info("token key rotated")
-	}
-	return struct{}{}, err
 }
 
 func number(r *http.Request, name string, unset uint64) (uint64, error) {
