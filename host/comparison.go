@@ -8,6 +8,9 @@ type Comparison struct {
 	FromDigest string `json:"fromDigest"`
 	To         string `json:"to"`
 	ToDigest   string `json:"toDigest"`
+	// Incomplete is set when there was not the time for all messages, or the
+	// older version ended.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// Groups has one element for each group that From formats.
 	Groups []GroupComparison `json:"groups"`
 }

@@ -28,7 +28,7 @@ func (f *file) attempt(ctx context.Context) {
 		f.setTrouble(f.refusal)
 	case within.Err() != nil: // there is news, which says what is to be done
 	default:
-		f.failed(err)
+		f.failed(ctx, err)
 	}
 }
 
@@ -67,20 +67,19 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 			return nil, err
 		}
 	}
-	if f.restored {
-		f.restored = false
-		if f.active == nil && f.next != nil {
-			r, err := f.launch(ctx, *f.good)
-			if err == nil {
-				return r, nil
-			}
-			f.plugins.log.Warn("plugin version of the last run not started", "file", f.name, "error", err)
+	if f.active == nil && f.next != nil && f.good != nil && !f.lone {
+		// What served last comes first: the next version is compared with it.
+		r, err := f.launch(ctx, *f.good)
+		if err == nil || ctx.Err() != nil {
+			return r, err
 		}
+		f.lone = true
+		f.plugins.log.Warn("plugin version before not started", "file", f.name, "error", err)
 	}
 	switch {
 	case f.next != nil:
 		return f.launch(ctx, *f.next)
-	case f.active == nil && f.good != nil:
+	case f.good != nil && (f.active == nil || f.active.version != *f.good):
 		return f.launch(ctx, *f.good)
 	default:
 		return nil, nil
@@ -121,8 +120,9 @@ func (f *file) copy(ctx context.Context) error {
 	f.plugins.mu.Lock()
 	known := *f.history.seen(v.digest, time.Now())
 	f.held = nil
+	f.content = v.digest
 	f.plugins.mu.Unlock()
-	f.remember(ctx)
+	_ = f.remember(ctx)
 	switch {
 	case known.Quarantined != "":
 		f.hold(v, nil)
@@ -178,10 +178,11 @@ func (f *file) activate(ctx context.Context, r *running) {
 	if f.next != nil && *f.next == r.version {
 		f.next, f.refusal = nil, trouble{}
 	}
+	last := f.good
 	f.good = &r.version
 	p.mu.Lock()
 	before := f.active
-	if before != nil && before.version != r.version {
+	if last != nil && *last != r.version {
 		f.trial = newTrial(r.version, p.config.Trial)
 	}
 	f.active = r
@@ -203,13 +204,18 @@ func (f *file) activate(ctx context.Context, r *running) {
 }
 
 // failed notes why the newest version is not active and what is done about it.
-func (f *file) failed(err error) {
+func (f *file) failed(ctx context.Context, err error) {
 	t := trouble{reason: err.Error()}
 	log := f.plugins.log.With("file", f.name, "reason", t.reason)
 	if start, ok := errors.AsType[*process.StartError](err); ok {
 		t.permanent = start.Permanent
 		if len(start.Output) > 0 {
 			log = log.With("output", start.Output)
+		}
+	}
+	if f.active == nil && f.good != nil && f.next == nil {
+		if why := f.trial.crash(*f.good); why != "" && f.rollBack(context.WithoutCancel(ctx), why+": "+t.reason) == nil {
+			return
 		}
 	}
 	t.taken = errors.Is(err, errNameTaken)

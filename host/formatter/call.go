@@ -81,7 +81,7 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 	switch {
 	case err == nil && len(rejections) > 0: // the plugin does as it should
 		rejected := &host.RejectedError{Plugin: plugin, Rejections: rejections}
-		p.noteRejection(plugin, b, rejected)
+		p.noteRejection(r, plugin, rejected)
 		return host.Document{}, rejected
 	case err == nil:
 		return d, nil
@@ -97,15 +97,15 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 	if failed, ok := errors.AsType[*process.FailedError](err); ok && failed.Cut() {
 		stack = failed.Text
 	}
-	p.noteFailure(plugin, b, cmp.Or(why.Detail, why.Reason), stack)
+	p.noteFailure(r, plugin, b, cmp.Or(why.Detail, why.Reason), stack)
 	return host.Document{}, why
 }
 
 // noteRejection shows and logs a rejection; it counts against no version.
-func (p *Plugins) noteRejection(plugin string, b host.Batch, rejected *host.RejectedError) {
+func (p *Plugins) noteRejection(r *running, plugin string, rejected *host.RejectedError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f := p.names[plugin]; f != nil {
+	if f := p.names[plugin]; f != nil && f.active == r {
 		f.failure, f.failedAt = rejected.Error(), time.Now()
 	}
 }
@@ -126,17 +126,17 @@ const failurePause = time.Second
 
 // noteFailure keeps the last failure for the operator, and logs it unless there
 // was one just now.
-func (p *Plugins) noteFailure(plugin string, b host.Batch, text, whole string) {
+func (p *Plugins) noteFailure(r *running, plugin string, b host.Batch, text, whole string) {
 	now := time.Now()
 	p.mu.Lock()
 	f := p.names[plugin]
-	if f == nil {
+	if f == nil || f.active != nil && f.active != r { // it is on its way out
 		p.mu.Unlock()
 		return
 	}
 	quiet := now.Sub(f.failedAt) < failurePause && f.failure == text
 	f.failure, f.failedAt = text, now
-	if f.active != nil && f.trial.failure(f.active.version) {
+	if f.trial.failure(r.version, b) {
 		f.mail.put(func(l *letter) { l.failing = true })
 	}
 	p.mu.Unlock()

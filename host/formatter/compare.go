@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,22 +21,30 @@ const (
 	comparedBatch = host.DefaultFetch
 	// maxDifferences is how many differences of a group are kept.
 	maxDifferences = 5
-	// compareLimit bounds a whole comparison. What was not compared by then
-	// counts as equal, and is not counted among the messages.
-	compareLimit = time.Minute
+	// compareLimit bounds a whole comparison.
+	compareLimit = 20 * time.Second
 )
 
-// compare has two versions format the same stored messages: "shadowing" in
-// words of deployment. It fails only if ctx is over or the messages can't be
-// read.
-func (p *Plugins) compare(ctx context.Context, from, to *running) (host.Comparison, error) {
+// compare has two versions format the same stored messages. The older one does
+// so in a process of its own, as a message that hangs or kills it must not harm
+// the one that serves. It fails only if ctx is over or nothing can be compared.
+func (p *Plugins) compare(ctx context.Context, file string, serving, to *running) (host.Comparison, error) {
 	c := host.Comparison{
-		From: from.description.Version, FromDigest: from.version.digest,
+		From: serving.description.Version, FromDigest: serving.version.digest,
 		To: to.description.Version, ToDigest: to.version.digest,
 	}
-	deadline := time.Now().Add(compareLimit)
+	from, err := p.launch(ctx, file, serving.version)
+	if err != nil {
+		return c, fmt.Errorf("start the version before once more, to compare with it: %w", err)
+	}
+	defer func() { p.retiring.Go(func() { p.end(ctx, file, from) }) }()
+	p.mu.RLock()
+	refused := maps.Clone(serving.refused)
+	p.mu.RUnlock()
+	within, cancel := context.WithTimeout(ctx, compareLimit)
+	defer cancel()
 	for _, declared := range from.description.Groups {
-		if _, refused := from.refused[declared.Name]; refused || !declared.Formats {
+		if _, foreign := refused[declared.Name]; foreign || !declared.Formats {
 			continue
 		}
 		g := host.GroupComparison{Group: declared.Name}
@@ -45,45 +54,68 @@ func (p *Plugins) compare(ctx context.Context, from, to *running) (host.Comparis
 		case !next.Formats:
 			g.Broken = fmt.Sprintf("it does not format the group %q any more", declared.Name)
 		default:
-			messages, err := p.config.Recent(ctx, declared.Name, comparedMessages)
+			messages, err := p.config.Recent(within, declared.Name, comparedMessages)
 			if err != nil {
 				return c, fmt.Errorf("read messages of %q to compare with: %w", declared.Name, err)
 			}
-			compareGroup(ctx, &g, from.process, to.process, messages, deadline)
+			if !compareGroup(within, &g, from.process, to.process, messages) {
+				c.Incomplete = true
+			}
 		}
 		c.Groups = append(c.Groups, g)
 	}
 	return c, ctx.Err()
 }
 
+// end ends a process that only served a comparison.
+func (p *Plugins) end(ctx context.Context, file string, r *running) {
+	if err := r.process.Stop(context.WithoutCancel(ctx)); err != nil {
+		p.log.Error("plugin process left", "file", file, "error", err)
+	}
+}
+
 // compareGroup compares batch by batch, and a batch that differs message by
-// message. The empty batch is compared as well.
-func compareGroup(ctx context.Context, g *host.GroupComparison, from, to *process.Process, messages []host.Message, deadline time.Time) {
+// message. The empty batch is compared as well. It tells whether it came to the
+// end.
+func compareGroup(ctx context.Context, g *host.GroupComparison, from, to *process.Process, messages []host.Message) bool {
+	over := func() bool {
+		select {
+		case <-from.Done():
+			return true
+		case <-ctx.Done():
+			return true
+		default:
+			return false
+		}
+	}
 	batches := append([][]host.Message{nil}, slices.Collect(slices.Chunk(messages, comparedBatch))...)
 	for _, batch := range batches {
-		if ctx.Err() != nil || time.Now().After(deadline) || g.Broken != "" {
-			return
-		}
 		before, after := ask(ctx, from, g.Group, batch), ask(ctx, to, g.Group, batch)
+		if over() {
+			return false
+		}
 		g.Messages += len(batch)
 		if before.equal(after) {
 			continue
 		}
 		changed := g.Changed
-		if len(batch) > 1 {
-			for _, m := range batch {
-				one := []host.Message{m}
-				note(g, ask(ctx, from, g.Group, one), ask(ctx, to, g.Group, one), m.ID)
+		for _, m := range batch {
+			one := []host.Message{m}
+			before, after := ask(ctx, from, g.Group, one), ask(ctx, to, g.Group, one)
+			if over() {
+				return false
+			}
+			if note(g, before, after, m.ID); g.Broken != "" {
+				return true
 			}
 		}
-		if g.Changed == changed && g.Broken == "" {
-			id := host.ID(0)
-			if len(batch) == 1 {
-				id = batch[0].ID
+		if g.Changed == changed {
+			if note(g, before, after, 0); g.Broken != "" {
+				return true
 			}
-			note(g, before, after, id)
 		}
 	}
+	return true
 }
 
 // written is what one version made of one batch.

@@ -25,15 +25,27 @@ func (p *Plugins) RollBack(ctx context.Context, name string) error {
 func (p *Plugins) decide(ctx context.Context, name, what string) error {
 	p.mu.RLock()
 	f := p.file(name)
-	p.mu.RUnlock()
-	if f == nil {
-		return fmt.Errorf("%q: %w", name, errNoSuchPlugin)
+	o := order{what: what, ctx: ctx, done: make(chan error, 1)}
+	if f != nil {
+		if what == "approve" && f.held != nil {
+			o.digest = f.held.digest
+		} else if what != "approve" {
+			o.digest = f.history.Active
+		}
 	}
-	o := order{what: what, done: make(chan error, 1)}
+	p.mu.RUnlock()
+	switch {
+	case f == nil:
+		return fmt.Errorf("%q: %w", name, errNoSuchPlugin)
+	case o.digest == "":
+		return fmt.Errorf("%w: no version of %q is to %s", errNothingTo, name, what)
+	}
 	f.mail.put(func(l *letter) { l.orders = append(l.orders, o) })
 	select {
 	case err := <-o.done:
 		return err
+	case <-f.ended:
+		return fmt.Errorf("%q: %w any more", name, errNoSuchPlugin)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -67,26 +79,43 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 	if err != nil {
 		return host.Comparison{}, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	defer p.forget(v)
 	next, err := p.launch(ctx, filepath.Base(path), v)
 	if err != nil {
 		return host.Comparison{}, fmt.Errorf("%s can't be started: %w", path, err)
 	}
-	defer func() {
-		if err := next.retire(ctx, p.config.CallTimeout); err != nil {
-			p.log.Error("plugin process left", "file", path, "error", err)
-		}
-	}()
+	defer p.end(ctx, path, next)
 	p.mu.RLock()
-	f := p.names[next.description.Name]
 	var active *running
-	if f != nil && f.active != nil {
+	if f := p.names[next.description.Name]; f != nil {
 		active = f.active
-		active.calls.Add(1) // it stays until the comparison is done
 	}
 	p.mu.RUnlock()
 	if active == nil {
 		return host.Comparison{}, fmt.Errorf("%s is the plugin %q, and no plugin of that name is active to compare it with", path, next.description.Name)
 	}
-	defer active.calls.Done()
-	return p.compare(ctx, active, next)
+	return p.compare(ctx, filepath.Base(path), active, next)
+}
+
+// forget removes the copy of a version that no file has in its history.
+func (p *Plugins) forget(v version) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, f := range p.files {
+		if f.history.find(v.digest) != nil {
+			return
+		}
+	}
+	if err := os.Remove(v.path); err != nil {
+		p.log.Warn("copy of a plugin not removed", "path", v.path, "error", err)
+	}
 }

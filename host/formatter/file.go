@@ -13,6 +13,7 @@ type file struct {
 	plugins *Plugins
 	name    string
 	mail    *mailbox
+	ended   chan struct{} // closed when live has returned
 
 	// Plugins.mu guards these; the file's goroutine alone writes them.
 	active   *running
@@ -35,11 +36,11 @@ type file struct {
 	// refusal is why the file as it is can't be used, if it can't; what was
 	// active before may go on.
 	refusal trouble
-	// restored: good is from an earlier run of the daemon and is to be tried
-	// before anything newer, which is then compared with it.
-	restored bool
-	first    bool // it is of the first scan, and not worked off
-	arrived  bool
+	// lone: good can't be started, so that next can't be compared with it.
+	lone    bool
+	content string // the digest of what the file holds, once it was copied
+	first   bool   // it is of the first scan, and not worked off
+	arrived bool
 }
 
 // trouble is why a file, or its newest version, is not active.
@@ -55,6 +56,7 @@ func newFile(p *Plugins, name string) *file {
 		plugins: p,
 		name:    name,
 		mail:    newMailbox(),
+		ended:   make(chan struct{}),
 		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff},
 		history: &history{records: p.config.Records, file: name},
 	}
@@ -72,15 +74,19 @@ func (f *file) restore(ctx context.Context) {
 	for _, v := range known.Versions {
 		f.plugins.copies.keep(v.Digest)
 	}
-	if known.Active == "" {
+	last := known.find(known.Active)
+	if last != nil && last.Quarantined != "" {
+		last = known.before(last.Digest)
+	}
+	if last == nil {
 		return
 	}
-	good, err := f.plugins.copies.kept(known.Active)
+	good, err := f.plugins.copies.kept(last.Digest)
 	if err != nil {
 		f.plugins.log.Warn("plugin version of the last run not kept", "file", f.name, "error", err)
 		return
 	}
-	f.good, f.restored = &good, true
+	f.good = &good
 }
 
 // live is the file's goroutine. It returns when the file is gone, or ctx is
@@ -93,6 +99,7 @@ func (f *file) live(ctx context.Context) {
 		f.timer.Stop()
 		f.arrive(ctx, nil)
 		f.workedOff()
+		close(f.ended)
 	}()
 	for {
 		var crashed <-chan struct{}
@@ -110,23 +117,21 @@ func (f *file) live(ctx context.Context) {
 		case <-f.mail.arrived:
 			news := f.mail.take()
 			f.first = f.first || news.first
-			switch {
-			case news.gone:
+			if news.gone {
 				f.leave(ctx)
 				f.plugins.poke(f)
 				return
-			case news.seen != nil:
-				f.settled(ctx, *news.seen)
-			case news.failing:
+			}
+			if news.failing {
 				f.failing(ctx)
-			case news.poked:
+			}
+			if news.seen != nil {
+				f.settled(ctx, *news.seen)
+			}
+			if news.poked {
 				f.poked(ctx)
 			}
 			for _, o := range news.orders {
-				if news.gone {
-					o.done <- errNoSuchPlugin
-					continue
-				}
 				f.obey(ctx, o)
 			}
 		}
@@ -137,7 +142,7 @@ func (f *file) live(ctx context.Context) {
 func (f *file) settled(ctx context.Context, seen sight) {
 	f.backoff.reset()
 	f.timer.Stop()
-	f.pending, f.next, f.refusal = nil, nil, trouble{}
+	f.pending, f.next, f.refusal, f.lone = nil, nil, trouble{}, false
 	if seen.fault != "" {
 		f.refusal = trouble{reason: seen.fault, permanent: true}
 		f.plugins.log.Warn("plugin file rejected", "file", f.name, "reason", seen.fault)
@@ -199,7 +204,7 @@ func (f *file) leave(ctx context.Context) {
 	f.active = nil
 	p.mu.Unlock()
 	if r != nil {
-		if err := r.retire(ctx, p.config.CallTimeout); err != nil {
+		if err := r.retire(ctx, p.stopping, p.config.CallTimeout); err != nil {
 			p.log.Error("plugin process left", "file", f.name, "error", err)
 		}
 		p.log.Info("plugin stopped", "file", f.name, "plugin", r.description.Name)

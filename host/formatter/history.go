@@ -15,6 +15,9 @@ import (
 // copies kept, so that a bad one can be rolled back.
 const keptVersions = 5
 
+// maxVersions bounds what is remembered with all quarantined versions.
+const maxVersions = 50
+
 const historyBucket = "plugins"
 
 // history is what is remembered of a plugin file over restarts: which contents
@@ -47,14 +50,25 @@ func openHistory(ctx context.Context, records host.Records, file string) (*histo
 	return h, nil
 }
 
-// save writes the history. What is remembered helps, but nothing depends on it,
-// so that a plugin can be served while the store takes no writes.
+// save writes the history. What is remembered helps, but a plugin can be served
+// while the store takes no writes.
 func (h *history) save(ctx context.Context) error {
 	value, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
 	revision, err := h.records.PutRecord(ctx, historyBucket, host.Record{Key: h.file, Value: value, Revision: h.revision})
+	if errors.Is(err, host.ErrConflict) {
+		// A file of this name that left a moment ago wrote last. This one
+		// knows more.
+		var last host.Record
+		if last, err = h.records.Record(ctx, historyBucket, h.file); errors.Is(err, host.ErrNoRecord) {
+			last, err = host.Record{}, nil
+		}
+		if err == nil {
+			revision, err = h.records.PutRecord(ctx, historyBucket, host.Record{Key: h.file, Value: value, Revision: last.Revision})
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("write the history of plugin file %q: %w", h.file, err)
 	}
@@ -77,15 +91,28 @@ func (h *history) seen(digest string, now time.Time) *host.PluginVersion {
 		return known
 	}
 	h.Versions = slices.Insert(h.Versions, 0, host.PluginVersion{Digest: digest, Seen: now.UTC().Truncate(time.Second)})
-	if len(h.Versions) > keptVersions {
-		// The one that serves stays, however old it is.
-		drop := len(h.Versions) - 1
-		if h.Versions[drop].Digest == h.Active {
-			drop--
-		}
-		h.Versions = slices.Delete(h.Versions, drop, drop+1)
-	}
+	h.prune()
 	return h.find(digest)
+}
+
+// prune forgets versions over the limit: those that never served first, then the
+// oldest. What serves, what is quarantined and what one could go back to stay.
+func (h *history) prune() {
+	spare := ""
+	if before := h.before(h.Active); before != nil {
+		spare = before.Digest
+	}
+	for _, neverServed := range []bool{true, false} {
+		for i := len(h.Versions) - 1; i > 0 && len(h.Versions) > keptVersions; i-- {
+			v := h.Versions[i]
+			if v.Digest == h.Active || v.Digest == spare || v.Quarantined != "" || neverServed != v.Served.IsZero() {
+				continue
+			}
+			h.Versions = slices.Delete(h.Versions, i, i+1)
+		}
+	}
+	// Even quarantines come to an end.
+	h.Versions = h.Versions[:min(len(h.Versions), maxVersions)]
 }
 
 // before returns the newest version that was active once, is not the given one

@@ -27,7 +27,9 @@ type Plugins struct {
 	log    hclog.Logger
 	copies *copies
 	ready  chan struct{}
-	begun  atomic.Bool
+	// stopping is closed when Run is to return.
+	stopping chan struct{}
+	begun    atomic.Bool
 
 	starts chan struct{} // one for each plugin of the first scan that starts
 	scan   firstScan
@@ -71,13 +73,14 @@ func New(config Config) (*Plugins, error) {
 		return nil, err
 	}
 	return &Plugins{
-		config: config,
-		log:    config.Log,
-		copies: private,
-		ready:  make(chan struct{}),
-		starts: make(chan struct{}, firstStarts),
-		files:  map[string]*file{},
-		names:  map[string]*file{},
+		config:   config,
+		log:      config.Log,
+		copies:   private,
+		ready:    make(chan struct{}),
+		stopping: make(chan struct{}),
+		starts:   make(chan struct{}, firstStarts),
+		files:    map[string]*file{},
+		names:    map[string]*file{},
 	}, nil
 }
 
@@ -93,6 +96,7 @@ func (p *Plugins) Run(ctx context.Context) error {
 	if p.begun.Swap(true) {
 		return errors.New("run plugins: Run was called before")
 	}
+	context.AfterFunc(ctx, func() { close(p.stopping) })
 	if err := process.SweepSockets(p.config.Sockets); err != nil {
 		p.log.Warn("sockets of an earlier run remain", "error", err)
 	}

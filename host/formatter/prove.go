@@ -17,11 +17,10 @@ var (
 	errNothingTo    = errors.New("nothing to decide")
 )
 
-// prove compares a new version with the one that serves, on stored messages,
-// and fails with errHeld unless it may take over.
+// prove compares a new version with the one that serves, or served last, on
+// stored messages, and fails with errHeld unless it may take over.
 func (f *file) prove(ctx context.Context, r *running) error {
-	before := f.active
-	if before == nil || before.version == r.version {
+	if f.good == nil || *f.good == r.version {
 		return nil
 	}
 	f.plugins.mu.Lock()
@@ -29,23 +28,33 @@ func (f *file) prove(ctx context.Context, r *running) error {
 	known.Version = r.description.Version
 	approved := known.Approved
 	f.plugins.mu.Unlock()
-	if before.description.Name != r.description.Name && !approved {
-		f.hold(r.version, nil)
-		return fmt.Errorf("%w: it is the plugin %q, and the file was the plugin %q: %s", errHeld, r.description.Name, before.description.Name, f.remedy())
+	if approved {
+		return nil
 	}
-	c, err := f.plugins.compare(ctx, before, r)
+	before, name := f.active, r.description.Name
+	if before == nil {
+		if !f.plugins.config.Approval(name) {
+			return nil
+		}
+		f.hold(r.version, nil)
+		return fmt.Errorf("%w: the version before can't be started to compare it with, and this plugin is set to wait for approval: %s", errHeld, f.remedy())
+	}
+	if before.description.Name != name {
+		f.hold(r.version, nil)
+		return fmt.Errorf("%w: it is the plugin %q, and the file was the plugin %q: %s", errHeld, name, before.description.Name, f.remedy())
+	}
+	c, err := f.plugins.compare(ctx, f.name, before, r)
 	if err != nil {
 		return err
 	}
 	broken := c.Broken()
 	switch {
-	case approved:
 	case broken != "":
 		f.hold(r.version, &c)
 		return fmt.Errorf("%w: %s; mend it, or %s", errHeld, broken, f.remedy())
-	case c.Changed() && f.plugins.config.Approval(r.description.Name):
+	case (c.Changed() || c.Incomplete) && f.plugins.config.Approval(name):
 		f.hold(r.version, &c)
-		return fmt.Errorf("%w: version %q writes other documents than version %q, and this plugin is set to wait for approval: look at them with \"restante plugins show %s\" and %s",
+		return fmt.Errorf("%w: version %q writes other documents than version %q, or could not be compared to the end, and this plugin is set to wait for approval: look at them with \"restante plugins show %s\" and %s",
 			errHeld, c.To, c.From, f.name, f.remedy())
 	}
 	f.setComparison(&c)
@@ -77,60 +86,62 @@ func (f *file) served(ctx context.Context, r *running) {
 	known.Version, known.Served = r.description.Version, time.Now().UTC()
 	f.history.Active = r.version.digest
 	f.plugins.mu.Unlock()
-	f.remember(ctx)
+	_ = f.remember(ctx)
 }
 
-func (f *file) remember(ctx context.Context) {
-	if err := f.history.save(context.WithoutCancel(ctx)); err != nil {
+func (f *file) remember(ctx context.Context) error {
+	err := f.history.save(context.WithoutCancel(ctx))
+	if err != nil {
 		f.plugins.log.Warn("plugin history not written", "file", f.name, "error", err)
 	}
+	return err
 }
 
 // order is a decision of a person.
 type order struct {
-	what string // "approve" or "roll back"
-	done chan error
+	what   string // "approve" or "roll back"
+	digest string // of the version that it is about
+	ctx    context.Context
+	done   chan error
 }
 
 // obey carries out a decision.
 func (f *file) obey(ctx context.Context, o order) {
-	var err error
-	switch o.what {
-	case "approve":
-		err = f.approve(ctx)
-	default:
-		err = f.rollBack(ctx, "it was rolled back by hand")
+	if o.ctx.Err() != nil {
+		return
 	}
-	o.done <- err
+	switch {
+	case o.what == "approve" && (f.held == nil || f.held.digest != o.digest),
+		o.what == "roll back" && (f.good == nil || f.good.digest != o.digest):
+		o.done <- fmt.Errorf("%w any more: the version of %q has changed meanwhile; look again with \"restante plugins show %s\"", errNothingTo, f.name, f.name)
+	case o.what == "approve":
+		o.done <- f.approve(ctx)
+	default:
+		o.done <- f.rollBack(ctx, "it was rolled back by hand")
+	}
 }
 
 // approve has the held version serve.
 func (f *file) approve(ctx context.Context) error {
-	if f.held == nil {
-		return fmt.Errorf("%w: no version of %q is held", errNothingTo, f.name)
-	}
 	v := *f.held
 	f.plugins.mu.Lock()
 	known := f.history.seen(v.digest, time.Now())
 	known.Approved, known.Quarantined = true, ""
 	f.held = nil
 	f.plugins.mu.Unlock()
-	f.remember(ctx)
+	saved := f.remember(ctx)
 	f.plugins.log.Info("plugin version approved", "file", f.name, "digest", v.digest)
 	f.next, f.refusal = &v, trouble{}
 	f.attempt(ctx)
 	if f.active == nil || f.active.version != v {
 		return fmt.Errorf("version approved, but it does not serve: %s", f.trouble.reason)
 	}
-	return nil
+	return unsaved(saved)
 }
 
 // rollBack quarantines the version that serves, or served last, and has the one
 // before it serve.
 func (f *file) rollBack(ctx context.Context, why string) error {
-	if f.good == nil {
-		return fmt.Errorf("%w: no version of %q has served", errNothingTo, f.name)
-	}
 	bad := *f.good
 	before := f.history.before(bad.digest)
 	if before == nil {
@@ -141,21 +152,35 @@ func (f *file) rollBack(ctx context.Context, why string) error {
 		return err
 	}
 	f.plugins.mu.Lock()
-	f.history.seen(bad.digest, time.Now()).Quarantined = why
-	f.history.seen(bad.digest, time.Now()).Approved = false
-	f.history.find(before.Digest).Approved = true // it needs no proof again
-	f.held = &bad
+	known := f.history.seen(bad.digest, time.Now())
+	known.Quarantined, known.Approved = why, false
+	before = f.history.find(v.digest)
+	before.Approved = true // it needs no proof again
+	f.history.Active = v.digest
+	inFile := f.content == bad.digest
+	if inFile {
+		f.held, f.comparison = &bad, nil
+	}
 	f.plugins.mu.Unlock()
-	f.remember(ctx)
+	saved := f.remember(ctx)
 	f.plugins.log.Warn("plugin rolled back", "file", f.name, "from", bad.digest, "to", v.digest, "reason", why)
-	f.next = &v
+	f.good, f.next = &v, nil
+	if inFile {
+		f.refusal = f.quarantined(why)
+	}
 	f.backoff.reset()
 	f.attempt(ctx)
 	if f.active == nil || f.active.version != v {
-		return fmt.Errorf("version quarantined, but the one before does not serve: %s", f.trouble.reason)
+		return fmt.Errorf("version quarantined, but the one before does not serve yet: %s", f.trouble.reason)
 	}
-	f.refusal = f.quarantined(why)
-	f.setTrouble(f.refusal)
+	return unsaved(saved)
+}
+
+// unsaved tells a person that a decision holds only until a restart.
+func unsaved(err error) error {
+	if err != nil {
+		return fmt.Errorf("done, but a restart will undo it: %w", err)
+	}
 	return nil
 }
 

@@ -86,17 +86,21 @@ func (r *running) group(g host.GroupName) (process.Group, bool) {
 // shutdownPatience is how long calls in flight may take when the daemon ends.
 const shutdownPatience = 5 * time.Second
 
-// retire waits for the calls in flight, at most for patience or, once ctx is
-// over, for shutdownPatience, and ends the process. Nothing may be asked of it
-// any more.
-func (r *running) retire(ctx context.Context, patience time.Duration) error {
+// retire waits for the calls in flight, at most for patience or, once stopping
+// is closed, for shutdownPatience, and ends the process. Nothing may be asked of
+// it any more.
+func (r *running) retire(ctx context.Context, stopping <-chan struct{}, patience time.Duration) error {
 	idle := make(chan struct{})
 	go func() {
 		defer close(idle)
 		r.calls.Wait()
 	}()
-	if r.busy(idle, patience, ctx.Done()) && ctx.Err() != nil {
-		r.busy(idle, shutdownPatience, nil)
+	if r.busy(idle, patience, stopping) {
+		select {
+		case <-stopping:
+			r.busy(idle, shutdownPatience, nil)
+		default:
+		}
 	}
 	err := r.process.Stop(context.WithoutCancel(ctx))
 	<-idle // a call ends when the process does
@@ -122,7 +126,7 @@ func (r *running) busy(idle <-chan struct{}, limit time.Duration, hurry <-chan s
 // retire ends a process that nobody asks any more, in the background.
 func (p *Plugins) retire(ctx context.Context, f *file, r *running) {
 	p.retiring.Go(func() {
-		if err := r.retire(ctx, p.config.CallTimeout); err != nil {
+		if err := r.retire(ctx, p.stopping, p.config.CallTimeout); err != nil {
 			p.log.Error("plugin process left", "file", f.name, "error", err)
 		}
 	})

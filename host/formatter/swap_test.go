@@ -4,6 +4,7 @@ package formatter_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,14 +142,12 @@ func TestRollBackByHand(t *testing.T) {
 func TestABadVersionIsRolledBack(t *testing.T) {
 	for name, c := range map[string]struct{ do, why string }{
 		"crashes": {`{"do":"exit","n":7}`, "it crashed 3 times on trial: it exited with status 7"},
-		"errors":  {`{"do":"error","text":"no good"}`, "5 of its calls failed on trial, the last one like this: it failed: no good"},
+		"errors":  {`{"do":"error-in-2","text":"no good"}`, "5 of its calls failed on trial, the last one like this: it failed: no good"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)
 			s.install("student", "1")
 			s.open().ready()
-			s.unavailable("student-plugin", "student", c.do) // there is nothing before it
-			s.serves("student", "1")
 			s.install("student", "2")
 			s.serves("student", "2")
 			s.eventually("the version before serves again", func() bool {
@@ -163,6 +162,103 @@ func TestABadVersionIsRolledBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatFailsInBothIsNoReasonToGoBack: a batch that no version can format must
+// not cost one version after the other.
+func TestWhatFailsInBothIsNoReasonToGoBack(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	s.install("student", "2")
+	s.serves("student", "2")
+	for range 12 {
+		s.unavailable("student-plugin", "student", `{"do":"error","text":"no good"}`)
+	}
+	s.eventually("it was tried with the version before", func() bool {
+		return strings.Contains(s.log.String(), "plugin not rolled back: the version before fails, too")
+	})
+	s.serves("student", "2")
+}
+
+// TestCallsInFlightOutliveASwap: the old version has its whole time.
+func TestCallsInFlightOutliveASwap(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	held := filepath.Join(t.TempDir(), "held")
+	if err := os.WriteFile(held, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan string, 1)
+	go func() {
+		version, err := s.format("student", fmt.Sprintf(`{"do":"hold","text":%q}`, held))
+		done <- fmt.Sprint(version, err)
+	}()
+	s.eventually("the call is in flight", func() bool { return len(children()) == 1 })
+	s.install("student", "2")
+	s.serves("student", "2")
+	time.Sleep(6 * time.Second) // longer than a stop of the daemon would wait
+	if err := os.Remove(held); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-done; got != "1<nil>" {
+		t.Errorf("the call in flight ended with %s", got)
+	}
+}
+
+// TestAVersionThatArrivesWhileNoneServesIsProven: the usual moment to install a
+// version is when the one before is down.
+func TestAVersionThatArrivesWhileNoneServesIsProven(t *testing.T) {
+	s := newShop(t)
+	s.stored("1")
+	s.config.Approval = func(string) bool { return true }
+	s.config.MinBackoff, s.config.MaxBackoff = time.Hour, time.Hour
+	s.install("student", "1")
+	s.open().ready()
+	s.unavailable("student-plugin", "student", `{"do":"exit","n":1}`)
+	s.await("student", host.PluginBackingOff)
+	s.install("student", "2")
+	s.held("student", "writes other documents")
+	s.serves("student", "1")
+}
+
+// TestDecisionsAreAnswered also when the file leaves, or the daemon stops.
+func TestDecisionsAreAnswered(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	s.install("student", "2")
+	s.serves("student", "2")
+	s.stop()
+	if err := s.RollBack(t.Context(), "student"); err == nil {
+		t.Error("RollBack after the end succeeded")
+	}
+}
+
+func TestHistoryKeepsWhatItNeeds(t *testing.T) {
+	s := newShop(t)
+	s.install("student", "1")
+	s.open().ready()
+	for _, version := range []string{"2", "3"} {
+		s.install("student", version)
+		s.serves("student", version)
+	}
+	if err := s.RollBack(t.Context(), "student"); err != nil { // 3 is in quarantine
+		t.Fatal(err)
+	}
+	s.serves("student", "2")
+	for i := range 6 { // none of these ever serves
+		s.put("student", plugintest.Spec{Name: "student-plugin", Version: fmt.Sprint("bad", i), Start: "exit:3"})
+		s.eventually("it is refused", func() bool { return strings.Contains(s.status("student").Reason, "status 3") })
+		s.eventually("it was seen", func() bool { return s.status("student").Versions[0].Digest != "" })
+	}
+	s.install("student", "3")
+	s.held("student", "quarantined")
+	if err := s.RollBack(t.Context(), "student"); err != nil { // from 2 to 1
+		t.Fatal(err)
+	}
+	s.serves("student", "1")
 }
 
 func TestAfterTheTrialNothingIsRolledBack(t *testing.T) {

@@ -87,10 +87,15 @@ func versionState(p host.PluginStatus, v host.PluginVersion) string {
 // printComparison writes what two versions make of the same messages.
 func printComparison(w io.Writer, c host.Comparison) {
 	fmt.Fprintf(w, "Version %s beside version %s, on the newest stored messages:\n", orDash(cell(c.To, 64)), orDash(cell(c.From, 64)))
+	if c.Incomplete {
+		fmt.Fprintln(w, "  Not all was compared: a version took too long, or the older one ended.")
+	}
 	for _, g := range c.Groups {
 		switch {
 		case g.Broken != "":
 			fmt.Fprintf(w, "  %s: %s\n", g.Group, cell(g.Broken, 2000))
+		case g.Messages == 0 && len(g.Differences) == 0:
+			fmt.Fprintf(w, "  %s: no messages are stored to compare on; the empty document is the same\n", g.Group)
 		case len(g.Differences) == 0:
 			fmt.Fprintf(w, "  %s: %d messages, all documents are the same\n", g.Group, g.Messages)
 		default:

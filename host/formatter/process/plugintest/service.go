@@ -79,6 +79,12 @@ func (s *service) WriteMessages(ctx context.Context, q *formatterv1.WriteMessage
 	for _, m := range q.GetMessages() {
 		var do Do
 		if json.Unmarshal(m.GetData(), &do) == nil && do.Do != "" {
+			if do.Do == "error-in-2" {
+				if s.spec.Version == "2" {
+					return nil, errors.New(do.Text)
+				}
+				continue
+			}
 			if r, err, done := act(ctx, do, m, d, &body); done {
 				return r, err
 			}
