@@ -48,6 +48,9 @@ func Serve(p Plugin) {
 	}
 }
 
+// windowBytes is how much of a message may be on its way: 1 MiB.
+const windowBytes = 1 << 20
+
 // serve reports whether the server came up at all. go-plugin logs why not.
 func serve(p Plugin) bool {
 	slog.SetDefault(slog.New(logging.New(Logger())))
@@ -65,6 +68,10 @@ func serve(p Plugin) bool {
 	newServer := func(opts []grpc.ServerOption) *grpc.Server {
 		server := grpc.NewServer(append(opts,
 			grpc.MaxRecvMsgSize(handshake.MaxMessageBytes),
+			// Windows that stay as they are save a ping with every request, by
+			// which gRPC would measure the line.
+			grpc.StaticStreamWindowSize(windowBytes),
+			grpc.StaticConnWindowSize(windowBytes),
 			grpc.MaxSendMsgSize(handshake.MaxMessageBytes),
 			grpc.StreamInterceptor(stopper.Stream),
 			grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, call grpc.UnaryHandler) (any, error) {

@@ -21,6 +21,8 @@ import (
 const (
 	maxStdioBytes  = 1 << 20
 	maxHeaderBytes = 256 << 10
+	// windowBytes is how much of a message may be on its way: 1 MiB.
+	windowBytes = 1 << 20
 )
 
 // clientConfig returns go-plugin's settings for one process. go-plugin writes
@@ -48,6 +50,10 @@ func (p *Process) clientConfig(folder string) *plugin.ClientConfig {
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(p.dial),
 			grpc.WithIdleTimeout(0),
+			// Windows that stay as they are save a ping with every reply, by
+			// which gRPC would measure the line.
+			grpc.WithStaticStreamWindowSize(windowBytes),
+			grpc.WithStaticConnWindowSize(windowBytes),
 			grpc.WithDisableServiceConfig(),
 			grpc.WithMaxHeaderListSize(maxHeaderBytes),
 			grpc.WithDefaultCallOptions(
