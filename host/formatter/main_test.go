@@ -3,7 +3,6 @@
 package formatter_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -38,7 +37,7 @@ type shop struct {
 	folder, private, sockets string
 	records                  *records
 	queues                   *host.Queues
-	log                      output
+	log                      plugintest.Output
 	config                   formatter.Config
 	stop                     func()
 }
@@ -210,24 +209,6 @@ func children() []string {
 		}
 	}
 	return found
-}
-
-// output collects log lines.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // records is host.Records in memory.

@@ -3,14 +3,12 @@
 package process_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,30 +45,12 @@ func beHost(path string) {
 	select {}
 }
 
-// output collects log lines.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // bench is one test's folder and log. Its end checks that no process and no
 // folder is left.
 type bench struct {
 	*testing.T
 	folder, sockets string
-	log             *output
+	log             *plugintest.Output
 	config          process.Config
 }
 
@@ -80,7 +60,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, folder: t.TempDir(), sockets: sockets, log: &output{}}
+	b := &bench{T: t, folder: t.TempDir(), sockets: sockets, log: &plugintest.Output{}}
 	b.config = process.Config{
 		Name:    "student",
 		Sockets: sockets,
