@@ -22,6 +22,10 @@ type Batch struct {
 	// also in a header of the HTTP response. It is opaque, printable ASCII.
 	Token string
 
+	// Settings has the values of the plugin's settings. Like everything in the
+	// batch it belongs to what a formatter is a function of.
+	Settings Settings
+
 	// Messages are in the order in which they were added, oldest first. There
 	// may be none.
 	Messages []Message

@@ -19,6 +19,16 @@ type Plugin struct {
 	// belongs to one plugin: a daemon that already has another plugin for one
 	// of these groups refuses this one.
 	Groups []Group
+
+	// Settings are what the operator can set, at most 100. A formatter finds
+	// their values in its batch.
+	Settings []Setting
+
+	// Configure is called with the values before the first batch, also if no
+	// settings are declared. Optional. An error says that the plugin can't work
+	// with them, and why: the operator sees it, and the plugin is not used until
+	// they change.
+	Configure func(Settings) error
 }
 
 // Group describes one group of messages and how it is formatted.

@@ -2,6 +2,8 @@ package sdk
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -23,17 +25,21 @@ func Register(r grpc.ServiceRegistrar, p Plugin) error {
 	return nil
 }
 
-// service answers the daemon's calls for one plugin. It holds no state, so the
-// calls may run at the same time.
+// service answers the daemon's calls for one plugin. The calls may run at the
+// same time.
 type service struct {
 	formatterv1.UnimplementedFormatterServer
 
+	plugin     Plugin
 	discovered *formatterv1.DiscoverResponse
 	groups     map[string]Group
+
+	configuring sync.Mutex
+	settings    atomic.Pointer[Settings] // nil until the first call that needs them
 }
 
 func newService(p Plugin) *service {
-	s := &service{discovered: discover(p), groups: make(map[string]Group, len(p.Groups))}
+	s := &service{plugin: p, discovered: discover(p), groups: make(map[string]Group, len(p.Groups))}
 	for _, g := range p.Groups {
 		s.groups[g.Name] = g
 	}
@@ -43,6 +49,49 @@ func newService(p Plugin) *service {
 // Discover answers with what the plugin said of itself, the same every time.
 func (s *service) Discover(context.Context, *formatterv1.DiscoverRequest) (*formatterv1.DiscoverResponse, error) {
 	return s.discovered, nil
+}
+
+// Configure takes over the values of the settings. The daemon calls it once.
+func (s *service) Configure(_ context.Context, req *formatterv1.ConfigureRequest) (*formatterv1.ConfigureResponse, error) {
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
+	if s.settings.Load() != nil {
+		return nil, status.Error(codes.FailedPrecondition, "the plugin is configured already; start it anew for other settings")
+	}
+	if err := s.configure(req.GetSettings()); err != nil {
+		return nil, err
+	}
+	return &formatterv1.ConfigureResponse{}, nil
+}
+
+// configure sets the settings; s.configuring is held.
+func (s *service) configure(text []byte) error {
+	settings, err := newSettings(s.plugin.Settings, text)
+	if err == nil && s.plugin.Configure != nil {
+		err = guard(func() error { return s.plugin.Configure(settings) })
+	}
+	if err != nil {
+		return status.Error(codes.InvalidArgument, clip(err.Error(), maxErrorBytes))
+	}
+	s.settings.Store(&settings)
+	return nil
+}
+
+// batch reads what the two requests have in common. A daemon does not call
+// Configure if no settings are declared.
+func (s *service) batch(req request) (Batch, error) {
+	if s.settings.Load() == nil {
+		s.configuring.Lock()
+		defer s.configuring.Unlock()
+		if s.settings.Load() == nil {
+			if err := s.configure(nil); err != nil {
+				return Batch{}, err
+			}
+		}
+	}
+	b := batchFromWire(req)
+	b.Settings = *s.settings.Load()
+	return b, nil
 }
 
 // WriteMessages has the author's function format a batch.
@@ -55,7 +104,10 @@ func (s *service) WriteMessages(ctx context.Context, req *formatterv1.WriteMessa
 		return nil, status.Errorf(codes.Unimplemented, "group %q has the default format", group.Name)
 	}
 
-	batch := batchFromWire(req)
+	batch, err := s.batch(req)
+	if err != nil {
+		return nil, err
+	}
 	var doc Document
 	err = guard(func() (err error) {
 		doc, err = group.WriteMessages(ctx, batch)
@@ -83,7 +135,11 @@ func (s *service) FormatHTTPRequest(ctx context.Context, req *formatterv1.Format
 		return nil, status.Errorf(codes.Unimplemented, "group %q leaves the HTTP request to the daemon", group.Name)
 	}
 
-	outgoing := Outgoing{Batch: batchFromWire(req), Document: documentFromWire(req.GetDocument())}
+	batch, err := s.batch(req)
+	if err != nil {
+		return nil, err
+	}
+	outgoing := Outgoing{Batch: batch, Document: documentFromWire(req.GetDocument())}
 	var request HTTPRequest
 	err = guard(func() (err error) {
 		request, err = group.FormatHTTPRequest(ctx, outgoing)

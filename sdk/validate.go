@@ -21,6 +21,10 @@ const (
 	maxTitle       = 200
 	maxDescription = 4000
 	maxFilename    = 255
+
+	maxSettings           = 100
+	maxSettingDescription = 1000
+	maxDefault            = 4000
 )
 
 // Validate returns every mistake in the description of the plugin, joined, or
@@ -43,6 +47,21 @@ func (p Plugin) Validate() error {
 	}
 	if len(p.Groups) == 0 {
 		fault("Groups: a plugin serves at least one group")
+	}
+
+	if len(p.Settings) > maxSettings {
+		fault("Settings: there are %d; the limit is %d", len(p.Settings), maxSettings)
+	}
+	firstSetting := make(map[string]int)
+	for i, s := range p.Settings {
+		for _, err := range s.faults() {
+			fault("Settings[%d] (%q): %w", i, s.Name, err)
+		}
+		if at, ok := firstSetting[s.Name]; ok {
+			fault("Settings[%d] (%q): Settings[%d] has the same name", i, s.Name, at)
+		} else {
+			firstSetting[s.Name] = i
+		}
 	}
 
 	first := make(map[string]int)

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -21,6 +22,20 @@ func discover(p Plugin) *formatterv1.DiscoverResponse {
 			Schedule:           g.Schedule,
 		})
 	}
+	for _, s := range p.Settings {
+		setting := &formatterv1.Setting{
+			Name:        s.Name,
+			Type:        formatterv1.SettingType(s.Type), // numbered alike
+			Description: s.Description,
+			Required:    s.Required,
+			Secret:      s.Secret,
+		}
+		if s.Default != nil {
+			text, _ := json.Marshal(s.Default) // Validate has done it before
+			setting.Default = string(text)
+		}
+		resp.Settings = append(resp.Settings, setting)
+	}
 	return resp
 }
 
@@ -35,12 +50,14 @@ func methodToWire(m Method) formatterv1.Method {
 	}
 }
 
-// batchFromWire reads what the two requests have in common.
-func batchFromWire(req interface {
+// request is what the two calls with a batch have in common.
+type request interface {
 	GetGroup() string
 	GetToken() string
 	GetMessages() []*formatterv1.Message
-}) Batch {
+}
+
+func batchFromWire(req request) Batch {
 	b := Batch{
 		Group:    req.GetGroup(),
 		Token:    req.GetToken(),

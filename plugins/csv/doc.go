@@ -17,5 +17,8 @@
 // data.id and data.datetime; and so that no two properties share a column, one
 // that is called data.id itself goes into data.data.id, and so on.
 //
+// The setting delimiter is the character between two cells, a comma unless the
+// operator chooses another.
+//
 // It is written with package sdk alone.
 package main

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/restante/restante/sdk"
 )
@@ -14,14 +16,36 @@ import (
 func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
-	return sdk.Plugin{Name: "csv", Version: "1.0.0", Groups: []sdk.Group{{
-		Name:   "csv",
-		Method: sdk.Poll,
-		Title:  "CSV",
-		Description: "Messages as a CSV table (RFC 4180) with a header row: id, datetime, and a column for " +
-			"each top-level property. Any JSON value can be added.",
-		WriteMessages: write,
-	}}}
+	return sdk.Plugin{
+		Name:    "csv",
+		Version: "1.1.0",
+		Groups: []sdk.Group{{
+			Name:   "csv",
+			Method: sdk.Poll,
+			Title:  "CSV",
+			Description: "Messages as a CSV table (RFC 4180) with a header row: id, datetime, and a column for " +
+				"each top-level property. Any JSON value can be added.",
+			WriteMessages: write,
+		}},
+		Settings: []sdk.Setting{{
+			Name:        delimiter,
+			Type:        sdk.String,
+			Default:     ",",
+			Description: "The character between two cells, such as a semicolon for spreadsheets in much of Europe.",
+		}},
+		Configure: configure,
+	}
+}
+
+const delimiter = "delimiter"
+
+// configure refuses what a reader could not tell from the cells.
+func configure(s sdk.Settings) error {
+	d := s.String(delimiter)
+	if utf8.RuneCountInString(d) != 1 || strings.ContainsAny(d, "\"\r\n") || d == string(utf8.RuneError) {
+		return fmt.Errorf("the delimiter is %q; it must be one character, and no quote or line end", d)
+	}
+	return nil
 }
 
 const contentType = "text/csv; charset=utf-8; header=present"
@@ -50,7 +74,8 @@ func write(ctx context.Context, b sdk.Batch) (sdk.Document, error) {
 	}
 
 	var body bytes.Buffer
-	writeRow(&body, header)
+	between := b.Settings.String(delimiter)
+	writeRow(&body, between, header)
 	for i, m := range b.Messages {
 		cells := make([]string, len(header))
 		cells[0] = strconv.FormatUint(m.ID, 10)
@@ -58,7 +83,7 @@ func write(ctx context.Context, b sdk.Batch) (sdk.Document, error) {
 		for _, p := range rows[i] {
 			cells[columns[p.column]] = p.cell
 		}
-		writeRow(&body, cells)
+		writeRow(&body, between, cells)
 
 		// Messages that have no property in common make a table that grows
 		// with the square of their number.

@@ -117,7 +117,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(" ", ",")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		var body bytes.Buffer
-		writeRow(&body, []string{"1", a, b})
+		writeRow(&body, ",", []string{"1", a, b})
 		if got, want := parse(t, body.Bytes()), [][]string{{"1", a, b}}; !reflect.DeepEqual(got, want) {
 			t.Errorf("parse(%q) = %q, want %q", body.Bytes(), got, want)
 		}
@@ -214,4 +214,20 @@ func FuzzProperties(f *testing.F) {
 			t.Fatalf("propertiesOf(%q) has only %d properties", data, len(properties))
 		}
 	})
+}
+
+func TestDelimiter(t *testing.T) {
+	for _, bad := range []string{"", ";;", `"`, "\n"} {
+		if err := sdktest.Start(t, plugin()).Configure(t.Context(), map[string]any{delimiter: bad}); err == nil {
+			t.Errorf("the delimiter %q is accepted", bad)
+		}
+	}
+	c := sdktest.Start(t, plugin())
+	if err := c.Configure(t.Context(), map[string]any{delimiter: ";"}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.WriteMessages(t.Context(), sdktest.Batch("csv", []byte(`{"a":"x;y","b":"x,y"}`)))
+	if _, row, _ := bytes.Cut(d.Body, []byte("\r\n")); err != nil || !bytes.HasSuffix(row, []byte(`;"x;y";x,y`+"\r\n")) {
+		t.Errorf("WriteMessages = %q, %v", d.Body, err)
+	}
 }

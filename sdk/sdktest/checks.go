@@ -149,7 +149,9 @@ func (r *run) cancelled(t *testing.T) {
 		}
 		return r.group.WriteMessages(ctx, b)
 	}
-	c := Start(t, sdk.Plugin{Name: "cancelled", Version: "1", Groups: []sdk.Group{observed}})
+	p := r.plugin
+	p.Groups = []sdk.Group{observed}
+	c := start(t, p, r.options.Settings)
 	b := Batch(r.group.Name, r.many()...)
 
 	ctx, cancel := context.WithCancel(t.Context())

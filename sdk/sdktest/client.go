@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -72,6 +73,18 @@ func Start(t testing.TB, p sdk.Plugin) *Client {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return &Client{formatter: formatterv1.NewFormatterClient(conn)}
+}
+
+// Configure hands over values of the plugin's settings, by their names: strings,
+// numbers and bools. It works once, and before the first batch; without it
+// every setting has its default.
+func (c *Client) Configure(ctx context.Context, settings map[string]any) error {
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	_, err = c.formatter.Configure(ctx, &formatterv1.ConfigureRequest{Settings: text})
+	return err
 }
 
 // Discover returns what the plugin says of itself, as it goes over the wire.

@@ -30,6 +30,10 @@ type Options struct {
 	// all.
 	Samples map[string][]json.RawMessage
 
+	// Settings are values of the plugin's settings, by their names: strings,
+	// numbers and bools. The others have their defaults.
+	Settings map[string]any
+
 	// Golden is the folder with the golden files, usually "testdata". Empty
 	// means that documents are not compared with files.
 	Golden string
@@ -61,7 +65,7 @@ type Options struct {
 // It also checks that Discover always gives the same answer.
 func Run(t *testing.T, p sdk.Plugin, o Options) {
 	t.Helper()
-	c := Start(t, p)
+	c := start(t, p, o.Settings)
 	if o.HugeBytes == 0 {
 		o.HugeBytes = hugeBytes
 	}
@@ -89,7 +93,7 @@ func Run(t *testing.T, p sdk.Plugin, o Options) {
 			if len(samples) == 0 {
 				t.Fatalf("there are no samples: give at least one message in Options.Samples[%q]", g.Name)
 			}
-			r := &run{client: c, group: g, samples: samples, options: o}
+			r := &run{client: c, plugin: p, group: g, samples: samples, options: o}
 			if g.WriteMessages != nil {
 				r.formatter(t)
 			}
@@ -105,6 +109,18 @@ func Run(t *testing.T, p sdk.Plugin, o Options) {
 	}
 }
 
+// start starts the plugin with these settings.
+func start(t *testing.T, p sdk.Plugin, settings map[string]any) *Client {
+	t.Helper()
+	c := Start(t, p)
+	if settings != nil {
+		if err := c.Configure(t.Context(), settings); err != nil {
+			t.Fatalf("the plugin refuses the settings: %v", err)
+		}
+	}
+	return c
+}
+
 func hasGroup(p sdk.Plugin, name string) bool {
 	for _, g := range p.Groups {
 		if g.Name == name {
@@ -117,6 +133,7 @@ func hasGroup(p sdk.Plugin, name string) bool {
 // run is the test of one group.
 type run struct {
 	client  *Client
+	plugin  sdk.Plugin
 	group   sdk.Group
 	samples []json.RawMessage
 	options Options

@@ -33,6 +33,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a setting's value is in JSON.
+type SettingType int32
+
+const (
+	SettingType_SETTING_TYPE_UNSPECIFIED SettingType = 0
+	SettingType_SETTING_TYPE_STRING      SettingType = 1
+	SettingType_SETTING_TYPE_NUMBER      SettingType = 2
+	SettingType_SETTING_TYPE_BOOL        SettingType = 3
+)
+
+// Enum value maps for SettingType.
+var (
+	SettingType_name = map[int32]string{
+		0: "SETTING_TYPE_UNSPECIFIED",
+		1: "SETTING_TYPE_STRING",
+		2: "SETTING_TYPE_NUMBER",
+		3: "SETTING_TYPE_BOOL",
+	}
+	SettingType_value = map[string]int32{
+		"SETTING_TYPE_UNSPECIFIED": 0,
+		"SETTING_TYPE_STRING":      1,
+		"SETTING_TYPE_NUMBER":      2,
+		"SETTING_TYPE_BOOL":        3,
+	}
+)
+
+func (x SettingType) Enum() *SettingType {
+	p := new(SettingType)
+	*p = x
+	return p
+}
+
+func (x SettingType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SettingType) Descriptor() protoreflect.EnumDescriptor {
+	return file_formatter_v1_formatter_proto_enumTypes[0].Descriptor()
+}
+
+func (SettingType) Type() protoreflect.EnumType {
+	return &file_formatter_v1_formatter_proto_enumTypes[0]
+}
+
+func (x SettingType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SettingType.Descriptor instead.
+func (SettingType) EnumDescriptor() ([]byte, []int) {
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{0}
+}
+
 // How the messages of a group reach the external system.
 type Method int32
 
@@ -69,11 +122,11 @@ func (x Method) String() string {
 }
 
 func (Method) Descriptor() protoreflect.EnumDescriptor {
-	return file_formatter_v1_formatter_proto_enumTypes[0].Descriptor()
+	return file_formatter_v1_formatter_proto_enumTypes[1].Descriptor()
 }
 
 func (Method) Type() protoreflect.EnumType {
-	return &file_formatter_v1_formatter_proto_enumTypes[0]
+	return &file_formatter_v1_formatter_proto_enumTypes[1]
 }
 
 func (x Method) Number() protoreflect.EnumNumber {
@@ -82,7 +135,7 @@ func (x Method) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Method.Descriptor instead.
 func (Method) EnumDescriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{0}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{1}
 }
 
 type DiscoverRequest struct {
@@ -140,7 +193,9 @@ type DiscoverResponse struct {
 	// At least one group. A group belongs to one plugin.
 	Groups []*Group `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
 	// What the plugin was built from. Optional.
-	Build         *Build `protobuf:"bytes,4,opt,name=build,proto3" json:"build,omitempty"`
+	Build *Build `protobuf:"bytes,4,opt,name=build,proto3" json:"build,omitempty"`
+	// What the operator can set, at most 100. Optional.
+	Settings      []*Setting `protobuf:"bytes,5,rep,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +258,187 @@ func (x *DiscoverResponse) GetBuild() *Build {
 	return nil
 }
 
+func (x *DiscoverResponse) GetSettings() []*Setting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// A setting is part of the format: the same batch and the same values must give
+// the same document.
+type Setting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A lower-case letter, then lower-case letters, digits and "_"; at most 64
+	// bytes.
+	Name string      `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type SettingType `protobuf:"varint,2,opt,name=type,proto3,enum=restante.formatter.v1.SettingType" json:"type,omitempty"`
+	// What it does, for the operator, at most 1,000 bytes.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// The value if the operator gives none, as JSON text of the type. Empty for
+	// no default.
+	Default string `protobuf:"bytes,4,opt,name=default,proto3" json:"default,omitempty"`
+	// The plugin can't run without a value.
+	Required bool `protobuf:"varint,5,opt,name=required,proto3" json:"required,omitempty"`
+	// The value is never shown.
+	Secret        bool `protobuf:"varint,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Setting) Reset() {
+	*x = Setting{}
+	mi := &file_formatter_v1_formatter_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Setting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Setting) ProtoMessage() {}
+
+func (x *Setting) ProtoReflect() protoreflect.Message {
+	mi := &file_formatter_v1_formatter_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Setting.ProtoReflect.Descriptor instead.
+func (*Setting) Descriptor() ([]byte, []int) {
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Setting) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Setting) GetType() SettingType {
+	if x != nil {
+		return x.Type
+	}
+	return SettingType_SETTING_TYPE_UNSPECIFIED
+}
+
+func (x *Setting) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Setting) GetDefault() string {
+	if x != nil {
+		return x.Default
+	}
+	return ""
+}
+
+func (x *Setting) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *Setting) GetSecret() bool {
+	if x != nil {
+		return x.Secret
+	}
+	return false
+}
+
+type ConfigureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A JSON object with the value of each setting that has one.
+	Settings      []byte `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigureRequest) Reset() {
+	*x = ConfigureRequest{}
+	mi := &file_formatter_v1_formatter_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigureRequest) ProtoMessage() {}
+
+func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_formatter_v1_formatter_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
+func (*ConfigureRequest) Descriptor() ([]byte, []int) {
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ConfigureRequest) GetSettings() []byte {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type ConfigureResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigureResponse) Reset() {
+	*x = ConfigureResponse{}
+	mi := &file_formatter_v1_formatter_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigureResponse) ProtoMessage() {}
+
+func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_formatter_v1_formatter_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
+func (*ConfigureResponse) Descriptor() ([]byte, []int) {
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{4}
+}
+
 type Group struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that messages are added under: a letter or digit, then letters,
@@ -227,7 +463,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[2]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -239,7 +475,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[2]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -252,7 +488,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{2}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Group) GetName() string {
@@ -320,7 +556,7 @@ type Build struct {
 
 func (x *Build) Reset() {
 	*x = Build{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[3]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +568,7 @@ func (x *Build) String() string {
 func (*Build) ProtoMessage() {}
 
 func (x *Build) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[3]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +581,7 @@ func (x *Build) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Build.ProtoReflect.Descriptor instead.
 func (*Build) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{3}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Build) GetSdk() string {
@@ -390,7 +626,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[4]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +638,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[4]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +651,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{4}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Message) GetId() uint64 {
@@ -452,7 +688,7 @@ type WriteMessagesRequest struct {
 
 func (x *WriteMessagesRequest) Reset() {
 	*x = WriteMessagesRequest{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[5]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +700,7 @@ func (x *WriteMessagesRequest) String() string {
 func (*WriteMessagesRequest) ProtoMessage() {}
 
 func (x *WriteMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[5]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +713,7 @@ func (x *WriteMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteMessagesRequest.ProtoReflect.Descriptor instead.
 func (*WriteMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{5}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WriteMessagesRequest) GetGroup() string {
@@ -514,7 +750,7 @@ type WriteMessagesResponse struct {
 
 func (x *WriteMessagesResponse) Reset() {
 	*x = WriteMessagesResponse{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[6]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +762,7 @@ func (x *WriteMessagesResponse) String() string {
 func (*WriteMessagesResponse) ProtoMessage() {}
 
 func (x *WriteMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[6]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +775,7 @@ func (x *WriteMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteMessagesResponse.ProtoReflect.Descriptor instead.
 func (*WriteMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{6}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WriteMessagesResponse) GetDocument() *Document {
@@ -571,7 +807,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[7]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +819,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[7]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +832,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{7}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Document) GetContentType() string {
@@ -632,7 +868,7 @@ type Rejection struct {
 
 func (x *Rejection) Reset() {
 	*x = Rejection{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[8]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +880,7 @@ func (x *Rejection) String() string {
 func (*Rejection) ProtoMessage() {}
 
 func (x *Rejection) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[8]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +893,7 @@ func (x *Rejection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
 func (*Rejection) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{8}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Rejection) GetId() uint64 {
@@ -687,7 +923,7 @@ type FormatHTTPRequestRequest struct {
 
 func (x *FormatHTTPRequestRequest) Reset() {
 	*x = FormatHTTPRequestRequest{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[9]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +935,7 @@ func (x *FormatHTTPRequestRequest) String() string {
 func (*FormatHTTPRequestRequest) ProtoMessage() {}
 
 func (x *FormatHTTPRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[9]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +948,7 @@ func (x *FormatHTTPRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FormatHTTPRequestRequest.ProtoReflect.Descriptor instead.
 func (*FormatHTTPRequestRequest) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{9}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FormatHTTPRequestRequest) GetGroup() string {
@@ -757,7 +993,7 @@ type FormatHTTPRequestResponse struct {
 
 func (x *FormatHTTPRequestResponse) Reset() {
 	*x = FormatHTTPRequestResponse{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[10]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +1005,7 @@ func (x *FormatHTTPRequestResponse) String() string {
 func (*FormatHTTPRequestResponse) ProtoMessage() {}
 
 func (x *FormatHTTPRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[10]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +1018,7 @@ func (x *FormatHTTPRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FormatHTTPRequestResponse.ProtoReflect.Descriptor instead.
 func (*FormatHTTPRequestResponse) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{10}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FormatHTTPRequestResponse) GetMethod() string {
@@ -816,7 +1052,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_formatter_v1_formatter_proto_msgTypes[11]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1064,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_formatter_v1_formatter_proto_msgTypes[11]
+	mi := &file_formatter_v1_formatter_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1077,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{11}
+	return file_formatter_v1_formatter_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Header) GetName() string {
@@ -864,12 +1100,23 @@ const file_formatter_v1_formatter_proto_rawDesc = "" +
 	"\n" +
 	"\x1cformatter/v1/formatter.proto\x12\x15restante.formatter.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n" +
 	"\x0fDiscoverRequest\x12!\n" +
-	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\"\xaa\x01\n" +
+	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\"\xe6\x01\n" +
 	"\x10DiscoverResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x124\n" +
 	"\x06groups\x18\x03 \x03(\v2\x1c.restante.formatter.v1.GroupR\x06groups\x122\n" +
-	"\x05build\x18\x04 \x01(\v2\x1c.restante.formatter.v1.BuildR\x05build\"\xf2\x01\n" +
+	"\x05build\x18\x04 \x01(\v2\x1c.restante.formatter.v1.BuildR\x05build\x12:\n" +
+	"\bsettings\x18\x05 \x03(\v2\x1e.restante.formatter.v1.SettingR\bsettings\"\xc5\x01\n" +
+	"\aSetting\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
+	"\x04type\x18\x02 \x01(\x0e2\".restante.formatter.v1.SettingTypeR\x04type\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x18\n" +
+	"\adefault\x18\x04 \x01(\tR\adefault\x12\x1a\n" +
+	"\brequired\x18\x05 \x01(\bR\brequired\x12\x16\n" +
+	"\x06secret\x18\x06 \x01(\bR\x06secret\".\n" +
+	"\x10ConfigureRequest\x12\x1a\n" +
+	"\bsettings\x18\x01 \x01(\fR\bsettings\"\x13\n" +
+	"\x11ConfigureResponse\"\xf2\x01\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x1d.restante.formatter.v1.MethodR\x06method\x12\x14\n" +
@@ -914,13 +1161,19 @@ const file_formatter_v1_formatter_proto_rawDesc = "" +
 	"\aheaders\x18\x03 \x03(\v2\x1d.restante.formatter.v1.HeaderR\aheaders\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value*B\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value*t\n" +
+	"\vSettingType\x12\x1c\n" +
+	"\x18SETTING_TYPE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13SETTING_TYPE_STRING\x10\x01\x12\x17\n" +
+	"\x13SETTING_TYPE_NUMBER\x10\x02\x12\x15\n" +
+	"\x11SETTING_TYPE_BOOL\x10\x03*B\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMETHOD_POLL\x10\x01\x12\x0f\n" +
-	"\vMETHOD_SEND\x10\x022\xcc\x02\n" +
+	"\vMETHOD_SEND\x10\x022\xac\x03\n" +
 	"\tFormatter\x12[\n" +
-	"\bDiscover\x12&.restante.formatter.v1.DiscoverRequest\x1a'.restante.formatter.v1.DiscoverResponse\x12j\n" +
+	"\bDiscover\x12&.restante.formatter.v1.DiscoverRequest\x1a'.restante.formatter.v1.DiscoverResponse\x12^\n" +
+	"\tConfigure\x12'.restante.formatter.v1.ConfigureRequest\x1a(.restante.formatter.v1.ConfigureResponse\x12j\n" +
 	"\rWriteMessages\x12+.restante.formatter.v1.WriteMessagesRequest\x1a,.restante.formatter.v1.WriteMessagesResponse\x12v\n" +
 	"\x11FormatHTTPRequest\x12/.restante.formatter.v1.FormatHTTPRequestRequest\x1a0.restante.formatter.v1.FormatHTTPRequestResponseB=Z;github.com/restante/restante/proto/formatter/v1;formatterv1b\x06proto3"
 
@@ -936,46 +1189,54 @@ func file_formatter_v1_formatter_proto_rawDescGZIP() []byte {
 	return file_formatter_v1_formatter_proto_rawDescData
 }
 
-var file_formatter_v1_formatter_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_formatter_v1_formatter_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_formatter_v1_formatter_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_formatter_v1_formatter_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_formatter_v1_formatter_proto_goTypes = []any{
-	(Method)(0),                       // 0: restante.formatter.v1.Method
-	(*DiscoverRequest)(nil),           // 1: restante.formatter.v1.DiscoverRequest
-	(*DiscoverResponse)(nil),          // 2: restante.formatter.v1.DiscoverResponse
-	(*Group)(nil),                     // 3: restante.formatter.v1.Group
-	(*Build)(nil),                     // 4: restante.formatter.v1.Build
-	(*Message)(nil),                   // 5: restante.formatter.v1.Message
-	(*WriteMessagesRequest)(nil),      // 6: restante.formatter.v1.WriteMessagesRequest
-	(*WriteMessagesResponse)(nil),     // 7: restante.formatter.v1.WriteMessagesResponse
-	(*Document)(nil),                  // 8: restante.formatter.v1.Document
-	(*Rejection)(nil),                 // 9: restante.formatter.v1.Rejection
-	(*FormatHTTPRequestRequest)(nil),  // 10: restante.formatter.v1.FormatHTTPRequestRequest
-	(*FormatHTTPRequestResponse)(nil), // 11: restante.formatter.v1.FormatHTTPRequestResponse
-	(*Header)(nil),                    // 12: restante.formatter.v1.Header
-	(*timestamppb.Timestamp)(nil),     // 13: google.protobuf.Timestamp
+	(SettingType)(0),                  // 0: restante.formatter.v1.SettingType
+	(Method)(0),                       // 1: restante.formatter.v1.Method
+	(*DiscoverRequest)(nil),           // 2: restante.formatter.v1.DiscoverRequest
+	(*DiscoverResponse)(nil),          // 3: restante.formatter.v1.DiscoverResponse
+	(*Setting)(nil),                   // 4: restante.formatter.v1.Setting
+	(*ConfigureRequest)(nil),          // 5: restante.formatter.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),         // 6: restante.formatter.v1.ConfigureResponse
+	(*Group)(nil),                     // 7: restante.formatter.v1.Group
+	(*Build)(nil),                     // 8: restante.formatter.v1.Build
+	(*Message)(nil),                   // 9: restante.formatter.v1.Message
+	(*WriteMessagesRequest)(nil),      // 10: restante.formatter.v1.WriteMessagesRequest
+	(*WriteMessagesResponse)(nil),     // 11: restante.formatter.v1.WriteMessagesResponse
+	(*Document)(nil),                  // 12: restante.formatter.v1.Document
+	(*Rejection)(nil),                 // 13: restante.formatter.v1.Rejection
+	(*FormatHTTPRequestRequest)(nil),  // 14: restante.formatter.v1.FormatHTTPRequestRequest
+	(*FormatHTTPRequestResponse)(nil), // 15: restante.formatter.v1.FormatHTTPRequestResponse
+	(*Header)(nil),                    // 16: restante.formatter.v1.Header
+	(*timestamppb.Timestamp)(nil),     // 17: google.protobuf.Timestamp
 }
 var file_formatter_v1_formatter_proto_depIdxs = []int32{
-	3,  // 0: restante.formatter.v1.DiscoverResponse.groups:type_name -> restante.formatter.v1.Group
-	4,  // 1: restante.formatter.v1.DiscoverResponse.build:type_name -> restante.formatter.v1.Build
-	0,  // 2: restante.formatter.v1.Group.method:type_name -> restante.formatter.v1.Method
-	13, // 3: restante.formatter.v1.Message.time:type_name -> google.protobuf.Timestamp
-	5,  // 4: restante.formatter.v1.WriteMessagesRequest.messages:type_name -> restante.formatter.v1.Message
-	8,  // 5: restante.formatter.v1.WriteMessagesResponse.document:type_name -> restante.formatter.v1.Document
-	9,  // 6: restante.formatter.v1.WriteMessagesResponse.rejections:type_name -> restante.formatter.v1.Rejection
-	5,  // 7: restante.formatter.v1.FormatHTTPRequestRequest.messages:type_name -> restante.formatter.v1.Message
-	8,  // 8: restante.formatter.v1.FormatHTTPRequestRequest.document:type_name -> restante.formatter.v1.Document
-	12, // 9: restante.formatter.v1.FormatHTTPRequestResponse.headers:type_name -> restante.formatter.v1.Header
-	1,  // 10: restante.formatter.v1.Formatter.Discover:input_type -> restante.formatter.v1.DiscoverRequest
-	6,  // 11: restante.formatter.v1.Formatter.WriteMessages:input_type -> restante.formatter.v1.WriteMessagesRequest
-	10, // 12: restante.formatter.v1.Formatter.FormatHTTPRequest:input_type -> restante.formatter.v1.FormatHTTPRequestRequest
-	2,  // 13: restante.formatter.v1.Formatter.Discover:output_type -> restante.formatter.v1.DiscoverResponse
-	7,  // 14: restante.formatter.v1.Formatter.WriteMessages:output_type -> restante.formatter.v1.WriteMessagesResponse
-	11, // 15: restante.formatter.v1.Formatter.FormatHTTPRequest:output_type -> restante.formatter.v1.FormatHTTPRequestResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 0: restante.formatter.v1.DiscoverResponse.groups:type_name -> restante.formatter.v1.Group
+	8,  // 1: restante.formatter.v1.DiscoverResponse.build:type_name -> restante.formatter.v1.Build
+	4,  // 2: restante.formatter.v1.DiscoverResponse.settings:type_name -> restante.formatter.v1.Setting
+	0,  // 3: restante.formatter.v1.Setting.type:type_name -> restante.formatter.v1.SettingType
+	1,  // 4: restante.formatter.v1.Group.method:type_name -> restante.formatter.v1.Method
+	17, // 5: restante.formatter.v1.Message.time:type_name -> google.protobuf.Timestamp
+	9,  // 6: restante.formatter.v1.WriteMessagesRequest.messages:type_name -> restante.formatter.v1.Message
+	12, // 7: restante.formatter.v1.WriteMessagesResponse.document:type_name -> restante.formatter.v1.Document
+	13, // 8: restante.formatter.v1.WriteMessagesResponse.rejections:type_name -> restante.formatter.v1.Rejection
+	9,  // 9: restante.formatter.v1.FormatHTTPRequestRequest.messages:type_name -> restante.formatter.v1.Message
+	12, // 10: restante.formatter.v1.FormatHTTPRequestRequest.document:type_name -> restante.formatter.v1.Document
+	16, // 11: restante.formatter.v1.FormatHTTPRequestResponse.headers:type_name -> restante.formatter.v1.Header
+	2,  // 12: restante.formatter.v1.Formatter.Discover:input_type -> restante.formatter.v1.DiscoverRequest
+	5,  // 13: restante.formatter.v1.Formatter.Configure:input_type -> restante.formatter.v1.ConfigureRequest
+	10, // 14: restante.formatter.v1.Formatter.WriteMessages:input_type -> restante.formatter.v1.WriteMessagesRequest
+	14, // 15: restante.formatter.v1.Formatter.FormatHTTPRequest:input_type -> restante.formatter.v1.FormatHTTPRequestRequest
+	3,  // 16: restante.formatter.v1.Formatter.Discover:output_type -> restante.formatter.v1.DiscoverResponse
+	6,  // 17: restante.formatter.v1.Formatter.Configure:output_type -> restante.formatter.v1.ConfigureResponse
+	11, // 18: restante.formatter.v1.Formatter.WriteMessages:output_type -> restante.formatter.v1.WriteMessagesResponse
+	15, // 19: restante.formatter.v1.Formatter.FormatHTTPRequest:output_type -> restante.formatter.v1.FormatHTTPRequestResponse
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_formatter_v1_formatter_proto_init() }
@@ -988,8 +1249,8 @@ func file_formatter_v1_formatter_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_formatter_v1_formatter_proto_rawDesc), len(file_formatter_v1_formatter_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   12,
+			NumEnums:      2,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Formatter_Discover_FullMethodName          = "/restante.formatter.v1.Formatter/Discover"
+	Formatter_Configure_FullMethodName         = "/restante.formatter.v1.Formatter/Configure"
 	Formatter_WriteMessages_FullMethodName     = "/restante.formatter.v1.Formatter/WriteMessages"
 	Formatter_FormatHTTPRequest_FullMethodName = "/restante.formatter.v1.Formatter/FormatHTTPRequest"
 )
@@ -43,6 +44,12 @@ type FormatterClient interface {
 	// calls it at least once after every start, before anything else. It must
 	// give the same answer each time.
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (*DiscoverResponse, error)
+	// Configure hands over the values of the settings that Discover declared. The
+	// host calls it once in the life of a process, after Discover and before
+	// anything else, if Discover declared any; for other values it starts another
+	// process. A plugin that can't work with them fails with INVALID_ARGUMENT and
+	// says which setting is wrong, and why.
+	Configure(ctx context.Context, in *ConfigureRequest, opts ...grpc.CallOption) (*ConfigureResponse, error)
 	// WriteMessages turns a batch into one document. The batch may be empty.
 	WriteMessages(ctx context.Context, in *WriteMessagesRequest, opts ...grpc.CallOption) (*WriteMessagesResponse, error)
 	// FormatHTTPRequest says how the document of a batch is to be sent to the
@@ -63,6 +70,16 @@ func (c *formatterClient) Discover(ctx context.Context, in *DiscoverRequest, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DiscoverResponse)
 	err := c.cc.Invoke(ctx, Formatter_Discover_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *formatterClient) Configure(ctx context.Context, in *ConfigureRequest, opts ...grpc.CallOption) (*ConfigureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfigureResponse)
+	err := c.cc.Invoke(ctx, Formatter_Configure_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +114,12 @@ type FormatterServer interface {
 	// calls it at least once after every start, before anything else. It must
 	// give the same answer each time.
 	Discover(context.Context, *DiscoverRequest) (*DiscoverResponse, error)
+	// Configure hands over the values of the settings that Discover declared. The
+	// host calls it once in the life of a process, after Discover and before
+	// anything else, if Discover declared any; for other values it starts another
+	// process. A plugin that can't work with them fails with INVALID_ARGUMENT and
+	// says which setting is wrong, and why.
+	Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error)
 	// WriteMessages turns a batch into one document. The batch may be empty.
 	WriteMessages(context.Context, *WriteMessagesRequest) (*WriteMessagesResponse, error)
 	// FormatHTTPRequest says how the document of a batch is to be sent to the
@@ -115,6 +138,9 @@ type UnimplementedFormatterServer struct{}
 
 func (UnimplementedFormatterServer) Discover(context.Context, *DiscoverRequest) (*DiscoverResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Discover not implemented")
+}
+func (UnimplementedFormatterServer) Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Configure not implemented")
 }
 func (UnimplementedFormatterServer) WriteMessages(context.Context, *WriteMessagesRequest) (*WriteMessagesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WriteMessages not implemented")
@@ -157,6 +183,24 @@ func _Formatter_Discover_Handler(srv interface{}, ctx context.Context, dec func(
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(FormatterServer).Discover(ctx, req.(*DiscoverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Formatter_Configure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfigureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FormatterServer).Configure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Formatter_Configure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FormatterServer).Configure(ctx, req.(*ConfigureRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -207,6 +251,10 @@ var Formatter_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Discover",
 			Handler:    _Formatter_Discover_Handler,
+		},
+		{
+			MethodName: "Configure",
+			Handler:    _Formatter_Configure_Handler,
 		},
 		{
 			MethodName: "WriteMessages",
