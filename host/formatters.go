@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -61,6 +62,22 @@ type PluginStatus struct {
 	Comparison *Comparison `json:"comparison,omitempty"`
 	// Versions are what the file held, newest first.
 	Versions []PluginVersion `json:"versions,omitempty"`
+	// Settings are what the plugin that runs can be set to.
+	Settings []PluginSetting `json:"settings,omitempty"`
+}
+
+// PluginSetting is a setting that a plugin declares, and its value.
+type PluginSetting struct {
+	Name string `json:"name"`
+	// Type is "string", "number" or "bool".
+	Type        string `json:"type"`
+	Description string `json:"description,omitempty"`
+	Required    bool   `json:"required,omitempty"`
+	// Value is JSON. It is empty if there is none, and if it is secret.
+	Value  json.RawMessage `json:"value,omitempty"`
+	Secret bool            `json:"secret,omitempty"`
+	// Set tells that the value is the operator's and not the default.
+	Set bool `json:"set"`
 }
 
 // PluginVersion is one content that a plugin file had.

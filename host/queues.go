@@ -67,22 +67,43 @@ func OpenQueues(ctx context.Context, records Records, configured []Queue) (*Queu
 			return nil, err
 		}
 	}
+	if err := q.Configure(ctx, configured); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// Configure replaces what the configuration says of queues. A queue that it says
+// nothing of any more stays, as it was remembered or as its plugin declares it.
+func (q *Queues) Configure(ctx context.Context, configured []Queue) error {
+	byName := make(map[GroupName]Queue, len(configured))
 	for _, c := range configured {
 		if err := CheckGroupName(c.Group); err != nil {
-			return nil, err
+			return err
 		}
-		q.configured[c.Group] = c
-		if _, known := q.remembered[c.Group]; !known {
-			c.Method = cmp.Or(c.Method, Poll)
-			if err := q.remember(ctx, c); err != nil {
-				return nil, err
-			}
+		byName[c.Group] = c
+	}
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	for _, c := range configured {
+		q.mu.RLock()
+		_, known := q.remembered[c.Group]
+		q.mu.RUnlock()
+		if known {
+			continue
+		}
+		c.Method = cmp.Or(c.Method, Poll)
+		if err := q.remember(ctx, c); err != nil {
+			return err
 		}
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.configured = byName
 	for g := range q.remembered {
 		q.refresh(g)
 	}
-	return q, nil
+	return nil
 }
 
 // set takes over a record of the store.

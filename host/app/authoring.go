@@ -22,6 +22,8 @@ type CheckConfig struct {
 	Path string
 	// Samples are files with NDJSON messages, by group.
 	Samples map[host.GroupName]string
+	// Settings are values of the plugin's settings, as JSON, by their names.
+	Settings map[string]json.RawMessage
 	// Repeats is how often a batch is formatted: check.DefaultRepeats if 0.
 	Repeats int
 	// CallTimeout bounds each call: 30 seconds if 0.
@@ -49,6 +51,7 @@ func CheckPlugin(ctx context.Context, c CheckConfig) (check.Report, error) {
 	return check.Run(ctx, check.Config{
 		Path:        c.Path,
 		Samples:     samples,
+		Settings:    c.Settings,
 		Repeats:     c.Repeats,
 		CallTimeout: c.CallTimeout,
 		HostVersion: c.Version,

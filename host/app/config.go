@@ -42,9 +42,8 @@ type Config struct {
 	// PluginsLock is enforce, require, warn or off; see formatter.LockMode.
 	// Empty is enforce.
 	PluginsLock string
-	// Approval names the plugins whose new versions wait for approval where
-	// their documents differ.
-	Approval map[string]bool
+	// PluginOptions is what is decided about plugins, by their names.
+	PluginOptions map[string]formatter.Options
 	// Queues are declared without a plugin, or change what a plugin says of
 	// its own.
 	Queues []host.Queue
@@ -66,12 +65,18 @@ type file struct {
 		Body        hcl.Body       `hcl:",body"`
 		Attributes  hcl.Attributes `hcl:",remain"`
 	} `hcl:"queue,block"`
-	PluginBlocks []struct {
-		Name string   `hcl:"name,label"`
-		Swap *string  `hcl:"swap"`
-		Body hcl.Body `hcl:",body"`
-		Rest hcl.Body `hcl:",remain"`
-	} `hcl:"plugin,block"`
+	PluginBlocks []pluginBlock `hcl:"plugin,block"`
+}
+
+// pluginBlock is what is decided about one plugin.
+type pluginBlock struct {
+	Name     string  `hcl:"name,label"`
+	Swap     *string `hcl:"swap"`
+	Settings *struct {
+		Body hcl.Body `hcl:",remain"`
+	} `hcl:"settings,block"`
+	Body hcl.Body `hcl:",body"`
+	Rest hcl.Body `hcl:",remain"`
 }
 
 // ErrConfig says that the configuration file can't be used. What is wrong with
@@ -89,10 +94,10 @@ func ReadConfig(path string, c *Config, w io.Writer) error {
 	parsed, faults := parser.ParseHCLFile(path)
 	var f file
 	if !faults.HasErrors() {
-		faults = append(faults, gohcl.DecodeBody(parsed.Body, nil, &f)...)
-	}
-	if !faults.HasErrors() {
-		faults = append(faults, f.apply(c, filepath.Dir(path))...)
+		scope := functions(filepath.Dir(path))
+		if faults = append(faults, gohcl.DecodeBody(parsed.Body, scope, &f)...); !faults.HasErrors() {
+			faults = append(faults, f.apply(c, filepath.Dir(path), scope)...)
+		}
 	}
 	if !faults.HasErrors() {
 		return nil
@@ -105,7 +110,7 @@ func ReadConfig(path string, c *Config, w io.Writer) error {
 
 // apply takes over the settings of the file. Folders in it are relative to the
 // file's own.
-func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
+func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.Diagnostics) {
 	folder := func(to *string, from *string) {
 		if from != nil {
 			*to = *from
@@ -125,7 +130,7 @@ func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
 	text(&c.LogLevel, f.LogLevel)
 	text(&c.LogFormat, f.LogFormat)
 	text(&c.PluginsLock, f.Lock)
-	faults = f.applyPlugins(c)
+	faults = f.applyPlugins(c, scope)
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
@@ -156,34 +161,6 @@ func (f *file) apply(c *Config, dir string) (faults hcl.Diagnostics) {
 		text(&q.Title, b.Title)
 		text(&q.Description, b.Description)
 		c.Queues = append(c.Queues, q)
-	}
-	return faults
-}
-
-func (f *file) applyPlugins(c *Config) (faults hcl.Diagnostics) {
-	c.Approval = map[string]bool{}
-	for _, b := range f.PluginBlocks {
-		place := b.Body.MissingItemRange()
-		fault := func(at hcl.Range, summary, detail string) {
-			faults = append(faults, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at})
-		}
-		if _, twice := c.Approval[b.Name]; twice {
-			fault(place, "Duplicate plugin", fmt.Sprintf("There is another plugin block named %q.", b.Name))
-		}
-		c.Approval[b.Name] = false
-		rest, _ := b.Rest.JustAttributes()
-		for _, a := range rest {
-			fault(a.NameRange, "Unsupported argument", fmt.Sprintf("A plugin block has no %q; it takes swap.", a.Name))
-		}
-		if b.Swap != nil {
-			switch *b.Swap {
-			case "auto":
-			case "approve":
-				c.Approval[b.Name] = true
-			default:
-				fault(place, "Bad swap", fmt.Sprintf("swap is %q; use \"auto\", or \"approve\" to have a version that writes other documents wait for approval.", *b.Swap))
-			}
-		}
 	}
 	return faults
 }

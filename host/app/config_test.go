@@ -46,8 +46,8 @@ plugin "lines" {}
 		c.LogLevel != "debug" || c.LogFormat != "json" {
 		t.Errorf("ReadConfig gives %+v", c)
 	}
-	if !c.Approval["csv"] || c.Approval["lines"] {
-		t.Errorf("the plugins to approve are %v", c.Approval)
+	if o := c.PluginOptions; !o["csv"].Approval || o["lines"].Approval {
+		t.Errorf("the plugins' options are %v", o)
 	}
 	want := []host.Queue{{Group: "plain", Method: host.Poll, Title: "Plain JSON"}, {Group: "student"}}
 	if !slices.Equal(c.Queues, want) {

@@ -31,9 +31,11 @@ const (
 
 // Run runs a daemon until ctx ends, and then stops it: calls in flight are
 // answered, plugins end, the store is closed. It returns nil after such a stop.
+// Its settings are read at the start, and again on SIGHUP and by command.
 // The log goes to w.
-func Run(ctx context.Context, c Config, version string, w io.Writer) error {
-	if err := c.complete(); err != nil {
+func Run(ctx context.Context, read Load, version string, w io.Writer) error {
+	c, err := load(read)
+	if err != nil {
 		return err
 	}
 	log := newLogger(c, w)
@@ -50,7 +52,7 @@ func Run(ctx context.Context, c Config, version string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{config: c, version: version, log: log, parts: p, started: time.Now()}
+	d := &daemon{load: read, settled: &settled{config: c}, config: c, version: version, log: log, parts: p, started: time.Now()}
 	err = d.run(ctx)
 	return errors.Join(err, p.close(ctx))
 }
@@ -70,7 +72,9 @@ func newLogger(c Config, w io.Writer) hclog.Logger {
 }
 
 type daemon struct {
-	config  Config
+	load    Load
+	settled *settled
+	config  Config // as it was at the start
 	version string
 	log     hclog.Logger
 	parts   *parts
@@ -88,7 +92,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Records:     d.parts.store,
 		Recent:      d.parts.recent,
 		Lock:        formatter.LockMode(d.config.PluginsLock),
-		Approval:    func(plugin string) bool { return d.config.Approval[plugin] },
+		Options:     d.settled.plugin,
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),
 	})
@@ -123,6 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
+		Reload: d.reload,
 	}
 	public := api.NewServer(machines, d.log.Named("http"))
 	private := &http.Server{
@@ -141,6 +146,7 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { fail(serve(public, listener)) })
 	rest.Go(func() { fail(serve(private, socket)) })
 	rest.Go(func() { d.flushKeys(ctx) })
+	rest.Go(func() { d.reloadOnHangup(ctx) })
 	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
 
 	<-ctx.Done()

@@ -106,6 +106,12 @@ func (c *Client) Status(ctx context.Context) (reply Status, err error) {
 	return reply, err
 }
 
+// Reload has the daemon read its configuration again.
+func (c *Client) Reload(ctx context.Context) (reply Reloaded, err error) {
+	err = c.call(ctx, "POST", "/reload", nil, nil, &reply)
+	return reply, err
+}
+
 // Queues returns all queues in the order of their names.
 func (c *Client) Queues(ctx context.Context) (reply []Queue, err error) {
 	err = c.call(ctx, "GET", "/queues", nil, nil, &reply)

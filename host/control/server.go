@@ -21,9 +21,10 @@ type Server struct {
 	Exchange *host.Exchange
 	Keys     *host.Keys
 	Log      hclog.Logger
-	// Plugins and Status are nil in a server that no daemon stands behind.
+	// Plugins, Status and Reload are nil in a server that no daemon stands behind.
 	Plugins Plugins
 	Status  func() Status
+	Reload  func(context.Context) (Reloaded, error)
 }
 
 // Handler returns all calls.
@@ -31,6 +32,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, call := range map[string]func(*http.Request) (any, error){
 		"GET /status":                       s.status,
+		"POST /reload":                      s.reload,
 		"GET /queues":                       s.queues,
 		"POST /queues/{group}/messages":     s.add,
 		"GET /queues/{group}/messages":      s.list,
@@ -115,6 +117,14 @@ func (s *Server) status(*http.Request) (any, error) {
 		return nil, errNoDaemon
 	}
 	return s.Status(), nil
+}
+
+func (s *Server) reload(r *http.Request) (any, error) {
+	if s.Reload == nil {
+		return nil, errNoDaemon
+	}
+	reloaded, err := s.Reload(r.Context())
+	return reloaded, err
 }
 
 func group(r *http.Request) host.GroupName { return host.GroupName(r.PathValue("group")) }

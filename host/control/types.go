@@ -18,6 +18,23 @@ type Status struct {
 	NotReady string `json:"notReady,omitempty"`
 }
 
+// Reloaded is what a reload of the configuration has changed.
+type Reloaded struct {
+	// Plugins are those whose settings changed.
+	Plugins []ReloadedPlugin `json:"plugins,omitempty"`
+	// Restart names settings of the daemon that changed and take effect only
+	// when it is started again.
+	Restart []string `json:"restart,omitempty"`
+}
+
+// ReloadedPlugin is a plugin whose settings changed.
+type ReloadedPlugin struct {
+	Name string `json:"name"`
+	File string `json:"file"`
+	// Error is why it does not run with them; empty if it does.
+	Error string `json:"error,omitempty"`
+}
+
 // Queue is a queue with its counts.
 type Queue struct {
 	host.Queue

@@ -79,7 +79,7 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 	switch {
 	case f.next != nil:
 		return f.launch(ctx, *f.next)
-	case f.good != nil && (f.active == nil || f.active.version != *f.good):
+	case f.good != nil && (f.active == nil || f.active.version != *f.good || f.stale):
 		return f.launch(ctx, *f.good)
 	default:
 		return nil, nil
@@ -94,8 +94,11 @@ func (f *file) launch(ctx context.Context, v version) (*running, error) {
 		}
 		return nil, err
 	}
-	return f.plugins.launch(ctx, f.name, v)
+	return f.plugins.launch(ctx, f.name, v, f.plugins.current(f.former(v)))
 }
+
+// former tells whether the file holds another version now.
+func (f *file) former(v version) bool { return f.content != "" && f.content != v.digest }
 
 // revive brings up what was active last.
 func (f *file) revive(ctx context.Context) error {
@@ -135,12 +138,21 @@ func (f *file) copy(ctx context.Context) error {
 
 // copyAgain copies the file as it is now, in place of a copy that was lost.
 func (f *file) copyAgain(ctx context.Context) error {
+	if err := f.lookAgain(); err != nil {
+		return err
+	}
+	f.good = nil
+	return f.copy(ctx)
+}
+
+// lookAgain has the file copied as it is now.
+func (f *file) lookAgain() error {
 	info, err := os.Stat(filepath.Join(f.plugins.config.Folder, f.name))
 	if err != nil {
 		return fmt.Errorf("copy the plugin: %w", err)
 	}
-	f.good, f.pending = nil, &sight{info: info}
-	return f.copy(ctx)
+	f.pending = &sight{info: info}
+	return nil
 }
 
 // adopt claims what a process declared and makes it the active one. If that
@@ -179,7 +191,7 @@ func (f *file) activate(ctx context.Context, r *running) {
 		f.next, f.refusal = nil, trouble{}
 	}
 	last := f.good
-	f.good = &r.version
+	f.good, f.stale = &r.version, false
 	p.mu.Lock()
 	before := f.active
 	if last != nil && *last != r.version {
@@ -219,6 +231,9 @@ func (f *file) failed(ctx context.Context, err error) {
 		}
 	}
 	t.taken = errors.Is(err, errNameTaken)
+	if t.settings = errors.Is(err, errSettings); t.settings {
+		t.permanent, f.stale = true, false
+	}
 	if t.taken || errors.Is(err, errUnusable) || errors.Is(err, errHeld) || errors.Is(err, process.ErrBadReply) {
 		t.permanent = true
 	}
@@ -233,7 +248,7 @@ func (f *file) failed(ctx context.Context, err error) {
 	case t.permanent && f.active != nil:
 		f.setTrouble(t)
 		log.Warn("plugin not replaced")
-	case t.permanent && f.good == nil:
+	case t.permanent && (f.good == nil || t.settings):
 		f.setTrouble(t)
 		log.Warn("plugin rejected")
 	default:

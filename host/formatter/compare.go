@@ -33,7 +33,8 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 		From: serving.description.Version, FromDigest: serving.version.digest,
 		To: to.description.Version, ToDigest: to.version.digest,
 	}
-	from, err := p.launch(ctx, file, serving.version)
+	same := func(process.Description) (string, error) { return serving.settings, nil }
+	from, err := p.launch(ctx, file, serving.version, same)
 	if err != nil {
 		return c, fmt.Errorf("start the version before once more, to compare with it: %w", err)
 	}

@@ -3,6 +3,7 @@ package formatter
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -36,9 +37,9 @@ type Config struct {
 	// Lock says what to do about files that the lock file does not pin;
 	// LockEnforce if empty.
 	Lock LockMode
-	// Approval tells whether a new version of a plugin whose documents differ
-	// waits for Approve. If it is nil none does.
-	Approval func(plugin string) bool
+	// Options returns what the operator has decided about a plugin. Call
+	// Reconfigure when its answers change. If it is nil nothing was decided.
+	Options func(plugin string) Options
 	// HostVersion is the daemon's version, for the plugins' logs.
 	HostVersion string
 	Log         hclog.Logger
@@ -63,6 +64,14 @@ type Config struct {
 	Trial time.Duration
 }
 
+// Options is what the operator has decided about one plugin.
+type Options struct {
+	// Approval: a new version whose documents differ waits for Approve.
+	Approval bool
+	// Settings are values of the plugin's settings, as JSON, by their names.
+	Settings map[string]json.RawMessage
+}
+
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Folder == "", c.Private == "":
@@ -75,8 +84,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Recent == nil {
 		c.Recent = func(context.Context, host.GroupName, int) ([]host.Message, error) { return nil, nil }
 	}
-	if c.Approval == nil {
-		c.Approval = func(string) bool { return false }
+	if c.Options == nil {
+		c.Options = func(string) Options { return Options{} }
 	}
 	c.Lock = cmp.Or(c.Lock, LockEnforce)
 	c.Trial = cmp.Or(c.Trial, 10*time.Minute)

@@ -89,7 +89,7 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 		}
 	}()
 	defer p.forget(v)
-	next, err := p.launch(ctx, filepath.Base(path), v)
+	next, err := p.launch(ctx, filepath.Base(path), v, p.current(false))
 	if err != nil {
 		return host.Comparison{}, fmt.Errorf("%s can't be started: %w", path, err)
 	}

@@ -36,6 +36,8 @@ type file struct {
 	// refusal is why the file as it is can't be used, if it can't; what was
 	// active before may go on.
 	refusal trouble
+	// stale: what is active has other settings than it should.
+	stale bool
 	// lone: good can't be started, so that next can't be compared with it.
 	lone    bool
 	content string // the digest of what the file holds, once it was copied
@@ -48,6 +50,7 @@ type trouble struct {
 	reason    string
 	permanent bool      // until the file changes
 	taken     bool      // until another plugin gives up its name
+	settings  bool      // until the configuration changes
 	again     time.Time // when it is tried again, if it is
 }
 

@@ -20,8 +20,11 @@ var (
 // prove compares a new version with the one that serves, or served last, on
 // stored messages, and fails with errHeld unless it may take over.
 func (f *file) prove(ctx context.Context, r *running) error {
-	if f.good == nil || *f.good == r.version {
+	if f.good == nil {
 		return nil
+	}
+	if *f.good == r.version {
+		return f.proveSettings(ctx, r)
 	}
 	f.plugins.mu.Lock()
 	known := f.history.seen(r.version.digest, time.Now())
@@ -33,7 +36,7 @@ func (f *file) prove(ctx context.Context, r *running) error {
 	}
 	before, name := f.active, r.description.Name
 	if before == nil {
-		if !f.plugins.config.Approval(name) {
+		if !f.plugins.config.Options(name).Approval {
 			return nil
 		}
 		f.hold(r.version, nil)
@@ -52,7 +55,7 @@ func (f *file) prove(ctx context.Context, r *running) error {
 	case broken != "":
 		f.hold(r.version, &c)
 		return fmt.Errorf("%w: %s; mend it, or %s", errHeld, broken, f.remedy())
-	case (c.Changed() || c.Incomplete) && f.plugins.config.Approval(name):
+	case (c.Changed() || c.Incomplete) && f.plugins.config.Options(name).Approval:
 		f.hold(r.version, &c)
 		return fmt.Errorf("%w: version %q writes other documents than version %q, or could not be compared to the end, and this plugin is set to wait for approval: look at them with \"restante plugins show %s\" and %s",
 			errHeld, c.To, c.From, f.name, f.remedy())
@@ -97,10 +100,13 @@ func (f *file) remember(ctx context.Context) error {
 	return err
 }
 
+// reconfigure is an order to run with the settings that hold now.
+const reconfigure = "reconfigure"
+
 // order is a decision of a person.
 type order struct {
-	what   string // "approve" or "roll back"
-	digest string // of the version that it is about
+	what   string // "approve", "roll back" or reconfigure
+	digest string // of the version that it is about, if it is about one
 	ctx    context.Context
 	done   chan error
 }
@@ -111,6 +117,8 @@ func (f *file) obey(ctx context.Context, o order) {
 		return
 	}
 	switch {
+	case o.what == reconfigure:
+		o.done <- f.reconfigure(ctx)
 	case o.what == "approve" && (f.held == nil || f.held.digest != o.digest),
 		o.what == "roll back" && (f.good == nil || f.good.digest != o.digest):
 		o.done <- fmt.Errorf("%w any more: the version of %q has changed meanwhile; look again with \"restante plugins show %s\"", errNothingTo, f.name, f.name)

@@ -17,6 +17,7 @@ type running struct {
 	process     *process.Process
 	description process.Description
 	version     version
+	settings    string // a JSON object
 
 	// refused holds the groups that it declared and did not get, with the
 	// reason. Plugins.mu guards it once the process is active.
@@ -35,8 +36,8 @@ type running struct {
 // and document, so there must be an end to how many there are.
 const maxCalls = 8
 
-// launch starts a version of a plugin and asks it what it is.
-func (p *Plugins) launch(ctx context.Context, name string, v version) (*running, error) {
+// launch starts a version of a plugin, asks it what it is, and configures it.
+func (p *Plugins) launch(ctx context.Context, name string, v version, settings settingsFor) (*running, error) {
 	started, err := process.Start(ctx, process.Config{
 		Name:            name,
 		Path:            v.path,
@@ -55,17 +56,21 @@ func (p *Plugins) launch(ctx context.Context, name string, v version) (*running,
 	}
 	r := &running{process: started, version: v, slots: make(chan struct{}, maxCalls)}
 	if r.description, err = started.Discover(ctx); err != nil {
-		started.Kill("it could not be asked what it is")
-		stopErr := started.Stop(ctx)
-		if stopErr != nil {
-			p.log.Error("plugin process left", "file", name, "error", stopErr)
-		}
-		if errors.Is(err, process.ErrEnded) {
-			err = fmt.Errorf("%w: %s", err, started.Exit())
-		}
-		return nil, fmt.Errorf("it could not say what it is: %w", err)
+		err = fmt.Errorf("it could not say what it is: %w", err)
+	} else {
+		err = p.configure(ctx, r, settings)
 	}
-	return r, nil
+	if err == nil {
+		return r, nil
+	}
+	started.Kill("it could not be asked what it is")
+	if stopErr := started.Stop(ctx); stopErr != nil {
+		p.log.Error("plugin process left", "file", name, "error", stopErr)
+	}
+	if errors.Is(err, process.ErrEnded) {
+		err = fmt.Errorf("%w: %s", err, started.Exit())
+	}
+	return nil, err
 }
 
 // command makes the command that runs a version.

@@ -37,6 +37,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 		}
 	}
 	slices.Sort(s.Groups)
+	s.Settings = f.plugins.describeSettings(r)
 	return s
 }
 
@@ -50,12 +51,15 @@ func (f *file) state(now time.Time) (host.PluginState, string) {
 	case !t.again.IsZero():
 		next = "; it is tried again " + soon(t.again.Sub(now))
 	case t.taken:
+	case t.settings:
 	case t.permanent:
 		next = "; it is tried again when its file changes"
 	}
 	switch {
 	case f.active != nil && t.reason == "":
 		return host.PluginActive, ""
+	case f.active != nil && t.settings && f.content == f.active.version.digest:
+		return host.PluginActive, "it goes on with the settings that it had: " + t.reason
 	case f.active != nil && f.held != nil:
 		return host.PluginActive, "another version serves than the file holds: " + strings.TrimPrefix(t.reason, errHeld.Error()+": ")
 	case f.active != nil:

@@ -61,7 +61,9 @@ func TestASwapKeepsTheDifferences(t *testing.T) {
 func TestAChangeWaitsForApproval(t *testing.T) {
 	s := newShop(t)
 	s.stored("1")
-	s.config.Approval = func(plugin string) bool { return plugin == "student-plugin" }
+	s.config.Options = func(plugin string) formatter.Options {
+		return formatter.Options{Approval: plugin == "student-plugin"}
+	}
 	s.install("student", "1")
 	s.open().ready()
 	if err := s.Approve(t.Context(), "student"); err == nil || !strings.Contains(err.Error(), "nothing to decide") {
@@ -212,7 +214,7 @@ func TestCallsInFlightOutliveASwap(t *testing.T) {
 func TestAVersionThatArrivesWhileNoneServesIsProven(t *testing.T) {
 	s := newShop(t)
 	s.stored("1")
-	s.config.Approval = func(string) bool { return true }
+	s.config.Options = func(string) formatter.Options { return formatter.Options{Approval: true} }
 	s.config.MinBackoff, s.config.MaxBackoff = time.Hour, time.Hour
 	s.install("student", "1")
 	s.open().ready()

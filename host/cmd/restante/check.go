@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,7 @@ import (
 )
 
 func newPluginsCheck(flags *clientFlags) *cobra.Command {
-	var samples []string
+	var samples, settings []string
 	c := app.CheckConfig{Version: programVersion()}
 	cmd := &cobra.Command{
 		Use:   "check FILE",
@@ -41,6 +42,9 @@ The exit status is 0 if nothing failed, else 1. Warnings are no failures.`,
 			c.Path = args[0]
 			var err error
 			if c.Samples, err = samplesArgument(samples); err != nil {
+				return err
+			}
+			if c.Settings, err = settingsArgument(settings); err != nil {
 				return err
 			}
 			if c.Repeats < 2 || c.Repeats > 10_000 {
@@ -72,6 +76,7 @@ The exit status is 0 if nothing failed, else 1. Warnings are no failures.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&samples, "samples", nil, "GROUP=FILE: messages of a group, as NDJSON; may be repeated")
+	f.StringArrayVar(&settings, "set", nil, "NAME=VALUE: a setting of the plugin; may be repeated")
 	f.IntVar(&c.Repeats, "repeats", app.DefaultRepeats, "how often a batch is formatted to see that the bytes are the same")
 	f.DurationVar(&c.CallTimeout, "timeout", 30*time.Second, "how long a call may take")
 	return cmd
@@ -94,6 +99,34 @@ func samplesArgument(all []string) (map[host.GroupName]string, error) {
 		samples[g] = file
 	}
 	return samples, nil
+}
+
+// settingsArgument reads NAME=VALUE. A value that is a JSON number, bool or string
+// is one; anything else is a string as it stands.
+func settingsArgument(all []string) (map[string]json.RawMessage, error) {
+	settings := make(map[string]json.RawMessage, len(all))
+	for _, s := range all {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, &app.HintError{Err: fmt.Errorf("--set %q is not NAME=VALUE", s), Hint: "for example: --set delimiter=\";\""}
+		}
+		if _, twice := settings[name]; twice {
+			return nil, fmt.Errorf("--set names the setting %s twice", name)
+		}
+		var v any
+		_ = json.Unmarshal([]byte(value), &v) // if it is no JSON, v stays nil
+		switch v.(type) {
+		case string, float64, bool:
+		default:
+			v = value
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		settings[name] = text
+	}
+	return settings, nil
 }
 
 // patience is how long a command is silent before it shows what it is doing.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -33,29 +35,16 @@ the environment over the configuration file.`,
   restante serve --config /etc/restante/restante.hcl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var c app.Config
-			if file != "" {
-				if err := app.ReadConfig(file, &c, cmd.ErrOrStderr()); err != nil {
+			// The program may be anywhere when it reads the file again.
+			path := file
+			if path != "" {
+				var err error
+				if path, err = filepath.Abs(path); err != nil {
 					return err
 				}
 			}
-			for _, s := range []struct {
-				to         *string
-				flag, name string
-				given      string
-			}{
-				{&c.Listen, "listen", "LISTEN", flags.Listen},
-				{&c.Data, "data", "DATA", flags.Data},
-				{&c.Plugins, "plugins", "PLUGINS", flags.Plugins},
-				{&c.LogLevel, "log-level", "LOG_LEVEL", flags.LogLevel},
-				{&c.LogFormat, "log-format", "LOG_FORMAT", flags.LogFormat},
-			} {
-				*s.to = environment(s.name, *s.to)
-				if cmd.Flags().Changed(s.flag) {
-					*s.to = s.given
-				}
-			}
-			return app.Run(cmd.Context(), c, programVersion(), cmd.ErrOrStderr())
+			read := func(w *bytes.Buffer) (app.Config, error) { return readSettings(cmd, path, flags, w) }
+			return app.Run(cmd.Context(), read, programVersion(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -66,6 +55,34 @@ the environment over the configuration file.`,
 	f.StringVar(&flags.LogLevel, "log-level", app.DefaultLogLevel, "trace, debug, info, warn or error (RESTANTE_LOG_LEVEL)")
 	f.StringVar(&flags.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal (RESTANTE_LOG_FORMAT)")
 	return cmd
+}
+
+// readSettings reads the file, if there is one, and has the environment and the
+// flags win over it.
+func readSettings(cmd *cobra.Command, file string, flags app.Config, w *bytes.Buffer) (app.Config, error) {
+	var c app.Config
+	if file != "" {
+		if err := app.ReadConfig(file, &c, w); err != nil {
+			return c, err
+		}
+	}
+	for _, s := range []struct {
+		to         *string
+		flag, name string
+		given      string
+	}{
+		{&c.Listen, "listen", "LISTEN", flags.Listen},
+		{&c.Data, "data", "DATA", flags.Data},
+		{&c.Plugins, "plugins", "PLUGINS", flags.Plugins},
+		{&c.LogLevel, "log-level", "LOG_LEVEL", flags.LogLevel},
+		{&c.LogFormat, "log-format", "LOG_FORMAT", flags.LogFormat},
+	} {
+		*s.to = environment(s.name, *s.to)
+		if cmd.Flags().Changed(s.flag) {
+			*s.to = s.given
+		}
+	}
+	return c, nil
 }
 
 func newVersion() *cobra.Command {

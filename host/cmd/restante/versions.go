@@ -59,6 +59,13 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 	if p.Failure != "" {
 		row(w, "Last failure:", fmt.Sprintf("%s: %s", when(p.FailedAt), cell(p.Failure, 2000)))
 	}
+	if len(p.Settings) > 0 {
+		fmt.Fprintln(w)
+		row(w, "SETTING", "TYPE", "VALUE", "FROM", "DESCRIPTION")
+		for _, s := range p.Settings {
+			row(w, s.Name, s.Type, settingValue(s), settingOrigin(s), cell(s.Description, 100))
+		}
+	}
 	if len(p.Versions) > 0 {
 		fmt.Fprintln(w)
 		row(w, "VERSION", "FIRST SEEN", "LAST TOOK OVER", "SHA-256", "STATE")
@@ -70,6 +77,26 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 		fmt.Fprintln(w)
 		printComparison(w, *p.Comparison)
 	}
+}
+
+func settingValue(s host.PluginSetting) string {
+	switch {
+	case s.Secret:
+		return "(secret)"
+	case len(s.Value) == 0:
+		return "-"
+	}
+	return cell(string(s.Value), 60)
+}
+
+func settingOrigin(s host.PluginSetting) string {
+	switch {
+	case s.Set:
+		return "configuration"
+	case len(s.Value) > 0:
+		return "default"
+	}
+	return "-"
 }
 
 func versionState(p host.PluginStatus, v host.PluginVersion) string {

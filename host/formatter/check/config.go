@@ -23,6 +23,8 @@ type Config struct {
 	// Samples are messages by the name of the group, as host.CheckLines
 	// returns them. For a group without samples JSON objects are made up.
 	Samples map[host.GroupName][]json.RawMessage
+	// Settings are values of the plugin's settings, as JSON, by their names.
+	Settings map[string]json.RawMessage
 	// Repeats is how often a batch is formatted, over two processes:
 	// DefaultRepeats if 0.
 	Repeats int

@@ -25,6 +25,7 @@ type checker struct {
 
 	first, second *subject
 	description   process.Description
+	settings      []byte // nil until they are known
 }
 
 // Run checks a plugin. What is wrong with the plugin is in the report; the error
@@ -42,7 +43,7 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	if c.starts(ctx) {
-		if c.discovers(ctx) {
+		if c.discovers(ctx) && c.takesSettings(ctx) {
 			for _, g := range c.description.Groups {
 				if ctx.Err() == nil {
 					c.group(ctx, g)
@@ -151,6 +152,42 @@ func (c *checker) discovers(ctx context.Context) bool {
 		}
 	})
 	return true
+}
+
+// takesSettings gives both processes the settings, if the plugin has any.
+func (c *checker) takesSettings(ctx context.Context) bool {
+	if len(c.description.Settings) == 0 && len(c.config.Settings) == 0 {
+		return true
+	}
+	good := false
+	c.check("", "settings", func(l *Check) {
+		text, err := c.description.Resolve(c.config.Settings, false)
+		if err != nil {
+			l.is(Failed, err.Error(), "give the plugin its settings with --set NAME=VALUE")
+			return
+		}
+		c.settings = []byte(text)
+		for _, s := range slices.Compact([]*subject{c.first, c.second}) {
+			if err := c.configure(ctx, s); err != nil {
+				l.is(Failed, err.Error(), "give the plugin other settings with --set NAME=VALUE, or mend how it takes them")
+				l.Details = s.excerpt(err)
+				return
+			}
+		}
+		l.Seen, good = "taken: "+count(len(c.description.Settings), "setting"), true
+	})
+	return good
+}
+
+func (c *checker) configure(ctx context.Context, s *subject) error {
+	if len(c.description.Settings) == 0 {
+		return nil
+	}
+	err := s.process.Configure(ctx, c.settings)
+	if errors.Is(err, process.ErrEnded) {
+		return fmt.Errorf("%w: %s", err, s.process.Exit())
+	}
+	return err
 }
 
 func (s *subject) where(c *checker) string {

@@ -48,6 +48,11 @@ func (c *checker) start(ctx context.Context) (*subject, error) {
 		return nil, err
 	}
 	s.took = time.Since(begun)
+	if c.settings != nil { // it stands in for one that has ended
+		if err := c.configure(ctx, s); err != nil {
+			return nil, errors.Join(err, s.process.Stop(ctx))
+		}
+	}
 	s.output.started()
 	c.all = append(c.all, s)
 	return s, nil

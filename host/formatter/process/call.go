@@ -35,6 +35,18 @@ func (p *Process) Discover(ctx context.Context) (Description, error) {
 	return describe(reply)
 }
 
+// Configure hands over the values of the plugin's settings, a JSON object. Call
+// it once, after Discover and before any other call, if there are settings. It
+// fails with a *FailedError if the plugin can't work with them.
+func (p *Process) Configure(ctx context.Context, settings []byte) error {
+	within, cancel := context.WithTimeout(ctx, p.config.DiscoverTimeout)
+	defer cancel()
+	if _, err := p.formatter.Configure(within, &formatterv1.ConfigureRequest{Settings: settings}); err != nil {
+		return p.callError(ctx, within, err, p.config.DiscoverTimeout)
+	}
+	return nil
+}
+
 // WriteMessages has the plugin format a batch. The plugin either gives a
 // document, which passes host.Document.Check, or names the messages that it
 // can't format. The errors are those of Discover. A call that ended with ctx,

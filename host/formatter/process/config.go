@@ -41,7 +41,7 @@ type Config struct {
 	// StartTimeout is how long the plugin may take to announce itself and
 	// accept a connection: 10 seconds if 0.
 	StartTimeout time.Duration
-	// DiscoverTimeout bounds a call to Discover: 5 seconds if 0.
+	// DiscoverTimeout bounds a call to Discover or Configure: 5 seconds if 0.
 	DiscoverTimeout time.Duration
 	// CallTimeout bounds any other call: 30 seconds if 0.
 	CallTimeout time.Duration

@@ -27,6 +27,8 @@ type Description struct {
 	Version string
 	Groups  []Group
 	Build   Build
+	// Settings are what the plugin is to be configured with; see Configure.
+	Settings []Setting
 }
 
 // Group is one group that a plugin declares.
@@ -49,7 +51,7 @@ type Build struct {
 // right; text for people is cut to its limit.
 func describe(r *formatterv1.DiscoverResponse) (Description, error) {
 	bad := func(format string, args ...any) (Description, error) {
-		return Description{}, fmt.Errorf("%w: %s", ErrBadReply, fmt.Sprintf(format, args...))
+		return Description{}, fmt.Errorf("%w: %w", ErrBadReply, fmt.Errorf(format, args...))
 	}
 	d := Description{
 		Name:    r.GetName(),
@@ -97,6 +99,10 @@ func describe(r *formatterv1.DiscoverResponse) (Description, error) {
 			return bad("group %q has the method %d, which is neither poll nor send", name, g.GetMethod())
 		}
 		d.Groups = append(d.Groups, group)
+	}
+	var err error
+	if d.Settings, err = settings(r.GetSettings()); err != nil {
+		return bad("%w", err)
 	}
 	return d, nil
 }

@@ -1,0 +1,128 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/restante/restante/host/formatter"
+)
+
+func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagnostics) {
+	c.PluginOptions = map[string]formatter.Options{}
+	for _, b := range f.PluginBlocks {
+		place := b.Body.MissingItemRange()
+		if _, twice := c.PluginOptions[b.Name]; twice {
+			faults = append(faults, fault(place, "Duplicate plugin", fmt.Sprintf("There is another plugin block named %q.", b.Name)))
+		}
+		_, unknown := b.Rest.Content(&hcl.BodySchema{})
+		for _, u := range unknown {
+			u.Detail += " A plugin's own settings go into a block settings {}."
+		}
+		faults = append(faults, unknown...)
+		var o formatter.Options
+		if b.Swap != nil {
+			switch *b.Swap {
+			case "auto":
+			case "approve":
+				o.Approval = true
+			default:
+				faults = append(faults, fault(place, "Bad swap",
+					fmt.Sprintf("swap is %q; use \"auto\", or \"approve\" to have a version that writes other documents wait for approval.", *b.Swap)))
+			}
+		}
+		if b.Settings != nil {
+			var wrong hcl.Diagnostics
+			o.Settings, wrong = settings(b.Settings.Body, scope)
+			faults = append(faults, wrong...)
+		}
+		c.PluginOptions[b.Name] = o
+	}
+	return faults
+}
+
+// settings reads the values of a plugin's settings. Only the plugin knows which
+// there are, so they are checked when it runs.
+func settings(body hcl.Body, scope *hcl.EvalContext) (map[string]json.RawMessage, hcl.Diagnostics) {
+	attributes, faults := body.JustAttributes()
+	values := make(map[string]json.RawMessage, len(attributes))
+	for name, a := range attributes {
+		v, wrong := a.Expr.Value(scope)
+		if faults = append(faults, wrong...); wrong.HasErrors() {
+			continue
+		}
+		if t := v.Type(); v.IsNull() || t != cty.String && t != cty.Number && t != cty.Bool {
+			faults = append(faults, fault(a.Expr.Range(), "Bad setting", fmt.Sprintf("The setting %q must be a string, a number or a bool.", name)))
+			continue
+		}
+		text, err := ctyjson.Marshal(v, v.Type())
+		if err != nil {
+			faults = append(faults, fault(a.Expr.Range(), "Bad setting", err.Error()))
+		}
+		values[name] = text
+	}
+	return values, faults
+}
+
+func fault(at hcl.Range, summary, detail string) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at}
+}
+
+// functions are what a configuration can call, so that secrets need not stand in
+// it: env("NAME") is an environment variable of the daemon, and file("PATH") the
+// text of a file without the line end; the path is relative to dir.
+func functions(dir string) *hcl.EvalContext {
+	text := func(parameter string, read func(string) (string, error)) function.Function {
+		return function.New(&function.Spec{
+			Params: []function.Parameter{{Name: parameter, Type: cty.String}},
+			Type:   function.StaticReturnType(cty.String),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				s, err := read(args[0].AsString())
+				return cty.StringVal(s), err
+			},
+		})
+	}
+	return &hcl.EvalContext{Functions: map[string]function.Function{
+		"env": text("name", func(name string) (string, error) {
+			if v, ok := os.LookupEnv(name); ok {
+				return v, nil
+			}
+			return "", fmt.Errorf("the environment variable %s is not set", name)
+		}),
+		"file": text("path", func(path string) (string, error) {
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(dir, path)
+			}
+			return readText(path)
+		}),
+	}}
+}
+
+// maxTextBytes is the largest file that file() reads: 64 KiB.
+const maxTextBytes = 64 << 10
+
+func readText(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxTextBytes {
+		return "", fmt.Errorf("%s is no file of at most %d bytes", path, maxTextBytes)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsRune(string(text), 0) {
+		return "", errors.New(path + " is no text file")
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
+}

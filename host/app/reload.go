@@ -1,0 +1,132 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/restante/restante/host/control"
+	"github.com/restante/restante/host/formatter"
+)
+
+// Load reads the settings of a daemon from wherever they are. What is wrong with
+// them in detail is written to w.
+type Load func(w *bytes.Buffer) (Config, error)
+
+// settled holds the configuration as it was read last. It is safe for concurrent
+// use.
+type settled struct {
+	reloading sync.Mutex // held while a configuration takes effect
+
+	mu     sync.RWMutex
+	config Config
+}
+
+func (s *settled) current() Config {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.config
+}
+
+func (s *settled) set(c Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config = c
+}
+
+func (s *settled) plugin(name string) formatter.Options { return s.current().PluginOptions[name] }
+
+// load reads the settings and fills in the defaults.
+func load(read Load) (Config, error) {
+	var details bytes.Buffer
+	c, err := read(&details)
+	if err == nil {
+		err = c.complete()
+	}
+	if err != nil && details.Len() > 0 {
+		err = fmt.Errorf("%w\n\n%s", err, strings.TrimSpace(details.String()))
+	}
+	return c, err
+}
+
+// reload reads the configuration again and has it take effect. If it can't be
+// used nothing changes.
+func (d *daemon) reload(ctx context.Context) (control.Reloaded, error) {
+	d.settled.reloading.Lock()
+	defer d.settled.reloading.Unlock()
+	c, err := load(d.load)
+	if err != nil {
+		return control.Reloaded{}, err
+	}
+	before := d.settled.current()
+	if err := d.parts.exchange.Queues.Configure(ctx, c.Queues); err != nil {
+		return control.Reloaded{}, err
+	}
+	r := control.Reloaded{Restart: keepFixed(&c, before)}
+	d.settled.set(c)
+	d.log.SetLevel(hclog.LevelFromString(c.LogLevel))
+	plugins, err := d.plugins.Reconfigure(ctx)
+	for _, p := range plugins {
+		shown := control.ReloadedPlugin{Name: p.Plugin, File: p.File}
+		if p.Err != nil {
+			shown.Error = p.Err.Error()
+		}
+		r.Plugins = append(r.Plugins, shown)
+	}
+	d.log.Info("configuration reloaded", "plugins_changed", len(r.Plugins))
+	if len(r.Restart) > 0 {
+		d.log.Warn("settings changed that need a restart", "settings", r.Restart)
+	}
+	return r, err
+}
+
+// keepFixed puts back what only a start can change, and returns its names.
+func keepFixed(c *Config, before Config) (changed []string) {
+	for _, s := range []struct {
+		name   string
+		to     *string
+		before string
+	}{
+		{"listen", &c.Listen, before.Listen},
+		{"data", &c.Data, before.Data},
+		{"plugins", &c.Plugins, before.Plugins},
+		{"log_format", &c.LogFormat, before.LogFormat},
+		{"plugins_lock", &c.PluginsLock, before.PluginsLock},
+	} {
+		if *s.to != s.before {
+			changed = append(changed, s.name)
+			*s.to = s.before
+		}
+	}
+	return changed
+}
+
+// reloadOnHangup reloads when the daemon gets SIGHUP, until ctx is over.
+func (d *daemon) reloadOnHangup(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		r, err := d.reload(ctx)
+		if err != nil {
+			d.log.Error("configuration not reloaded, all stays as it was", "error", err)
+		}
+		for _, p := range r.Plugins {
+			if p.Error != "" {
+				d.log.Error("plugin does not run with its new settings", "file", p.File, "plugin", p.Name, "error", p.Error)
+			}
+		}
+	}
+}
