@@ -37,6 +37,20 @@ type Exchange struct {
 	Queues     *Queues
 	Tokens     *Tokens
 	Formatters Formatters
+	// Observer is told what happens; it may be nil.
+	Observer Observer
+}
+
+// Observer is told what an Exchange has done. It must be quick, and safe for
+// concurrent use.
+type Observer interface {
+	// Added: messages of a group were committed.
+	Added(g GroupName, messages int)
+	// Fetched: a document was made of a group's messages or, if err is set,
+	// could not be.
+	Fetched(g GroupName, f Fetched, err error)
+	// Marked: that many messages of a group became read.
+	Marked(g GroupName, messages uint64)
 }
 
 // Fetched is a batch as it leaves the building.
@@ -100,7 +114,11 @@ func (x *Exchange) Add(ctx context.Context, r AddRequest) ([]ID, error) {
 			return nil, fmt.Errorf("%w: message %d has %d bytes, at most %d are allowed", ErrTooLarge, i+1, len(data), MaxMessageBytes)
 		}
 	}
-	return x.Store.Append(ctx, a)
+	ids, err := x.Store.Append(ctx, a)
+	if err == nil && x.Observer != nil {
+		x.Observer.Added(r.Group, len(ids))
+	}
+	return ids, err
 }
 
 func checkKey(key string) error {
@@ -121,6 +139,15 @@ func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int) (Fetched, 
 	if err != nil {
 		return Fetched{}, err
 	}
+	f, err := x.fetch(ctx, q, limit)
+	if x.Observer != nil && ctx.Err() == nil {
+		x.Observer.Fetched(g, f, err)
+	}
+	return f, err
+}
+
+func (x *Exchange) fetch(ctx context.Context, q Queue, limit int) (Fetched, error) {
+	g := q.Group
 	messages, err := x.Store.Unread(ctx, g, limit, MaxBatchBytes)
 	if err != nil {
 		return Fetched{}, err
@@ -182,6 +209,9 @@ func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token) (Marked, 
 		return Marked{}, err
 	}
 	moved, after, err := x.Store.Move(ctx, g, ids, Read)
+	if err == nil && x.Observer != nil {
+		x.Observer.Marked(g, moved)
+	}
 	return Marked{Marked: moved, Unread: after.Unread}, err
 }
 

@@ -62,8 +62,69 @@ type PluginStatus struct {
 	Comparison *Comparison `json:"comparison,omitempty"`
 	// Versions are what the file held, newest first.
 	Versions []PluginVersion `json:"versions,omitempty"`
+	// Usage counts the calls since the daemon started.
+	Usage PluginUsage `json:"usage"`
+	// Memory is what the process has in memory, in bytes; 0 if that is unknown.
+	Memory int64 `json:"memory,omitempty"`
+	// Build is what the version that runs was built from.
+	Build PluginBuild `json:"build,omitzero"`
+	// LastExit is how the last process ended that ended by itself, was killed or
+	// did not come up; nil if none did since the daemon started.
+	LastExit *PluginExit `json:"lastExit,omitempty"`
 	// Settings are what the plugin that runs can be set to.
 	Settings []PluginSetting `json:"settings,omitempty"`
+}
+
+// CallOutcome is how a call of a plugin ended.
+type CallOutcome string
+
+// Outcomes of calls.
+const (
+	CallOK       CallOutcome = "ok"
+	CallRejected CallOutcome = "rejected" // the plugin named messages that it can't format
+	CallFailed   CallOutcome = "failed"
+)
+
+// PluginUsage counts calls of a plugin.
+type PluginUsage struct {
+	// Calls are all that ended; Failed and Rejected are among them.
+	Calls    uint64 `json:"calls"`
+	Failed   uint64 `json:"failed"`
+	Rejected uint64 `json:"rejected"`
+	InFlight int    `json:"inFlight"`
+	// P50 and P99 are the median and the 99th percentile of how long the last
+	// 1,000 calls took, in seconds; 0 if there were none.
+	P50 float64 `json:"p50Seconds"`
+	P99 float64 `json:"p99Seconds"`
+}
+
+// PluginBuild is what a plugin was built from, as far as it is known.
+type PluginBuild struct {
+	// Language is, for example, "go1.26.0".
+	Language string `json:"language,omitempty"`
+	// SDK is the library that speaks the protocol, GoPlugin the version of
+	// go-plugin beneath it, Module the plugin's own module, and Revision that of
+	// its source.
+	SDK      string `json:"sdk,omitempty"`
+	GoPlugin string `json:"goPlugin,omitempty"`
+	Module   string `json:"module,omitempty"`
+	Revision string `json:"revision,omitempty"`
+}
+
+// PluginExit is how a process ended.
+type PluginExit struct {
+	Time time.Time `json:"time"`
+	// Reason is one line for people.
+	Reason string `json:"reason"`
+	// Code is the exit status, or -1 if a signal, which Signal names, ended it.
+	Code   int    `json:"code"`
+	Signal string `json:"signal,omitempty"`
+	// Killed is why the daemon killed it, or empty.
+	Killed string `json:"killed,omitempty"`
+	// Panic is the last panic with its stack, or empty.
+	Panic string `json:"panic,omitempty"`
+	// Stderr holds the last lines of standard error, at most 50.
+	Stderr []string `json:"stderr,omitempty"`
 }
 
 // PluginSetting is a setting that a plugin declares, and its value.

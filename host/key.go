@@ -17,15 +17,18 @@ const (
 	MayAdd Permission = "add"
 	// MaySend allows to trigger sending.
 	MaySend Permission = "send"
+	// MayReadMetrics allows to read the metrics. They name all groups, so a key
+	// for them must be for every group.
+	MayReadMetrics Permission = "metrics"
 )
 
-// ParsePermission reads "poll", "add" or "send".
+// ParsePermission reads "poll", "add", "send" or "metrics".
 func ParsePermission(s string) (Permission, error) {
 	switch p := Permission(s); p {
-	case MayPoll, MayAdd, MaySend:
+	case MayPoll, MayAdd, MaySend, MayReadMetrics:
 		return p, nil
 	}
-	return "", fmt.Errorf("unknown permission %q: use \"poll\", \"add\" or \"send\"", s)
+	return "", fmt.Errorf("unknown permission %q: use \"poll\", \"add\", \"send\" or \"metrics\"", s)
 }
 
 // EveryGroup in Grant.Groups stands for all groups, also later ones.
@@ -56,12 +59,15 @@ func (g Grant) Check(now time.Time) error {
 		}
 	}
 	if len(g.Allow) == 0 {
-		return fmt.Errorf("a key needs at least one permission: \"poll\", \"add\" or \"send\"")
+		return fmt.Errorf("a key needs at least one permission: \"poll\", \"add\", \"send\" or \"metrics\"")
 	}
 	for _, p := range g.Allow {
 		if _, err := ParsePermission(string(p)); err != nil {
 			return err
 		}
+	}
+	if slices.Contains(g.Allow, MayReadMetrics) && !slices.Contains(g.Groups, EveryGroup) {
+		return fmt.Errorf("metrics are of all groups, so a key that allows %q must be for the group %q", MayReadMetrics, EveryGroup)
 	}
 	if !g.Expires.IsZero() && !g.Expires.After(now) {
 		return fmt.Errorf("the key would have expired already, at %s", g.Expires.Format(time.RFC3339))

@@ -31,6 +31,8 @@ type Config struct {
 	// Ready returns why the daemon can't serve now, in words that anyone may
 	// read, or nil if it can. If Ready is nil the daemon is always ready.
 	Ready func() error
+	// Metrics answers /metrics for keys that allow it; nil answers 404.
+	Metrics http.Handler
 	// MaxWait cuts the time that fetches wait; 0 is LongestWait, which it can't
 	// exceed.
 	MaxWait time.Duration
@@ -50,6 +52,7 @@ type API struct {
 	keys     *host.Keys
 	log      hclog.Logger
 	ready    func() error
+	metrics  http.Handler
 	maxWait  time.Duration
 	waiting  chan struct{} // holds a value for every fetch that waits
 	stopping <-chan struct{}
@@ -75,6 +78,9 @@ func New(c Config) (*API, error) {
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
+	if c.Metrics == nil {
+		c.Metrics = http.NotFoundHandler()
+	}
 	if c.MaxWait == 0 {
 		c.MaxWait = LongestWait
 	}
@@ -86,6 +92,7 @@ func New(c Config) (*API, error) {
 		keys:     c.Keys,
 		log:      c.Log,
 		ready:    c.Ready,
+		metrics:  c.Metrics,
 		maxWait:  c.MaxWait,
 		waiting:  make(chan struct{}, c.MaxWaiting),
 		stopping: c.Stopping,

@@ -23,6 +23,12 @@ func (a *API) readyz(w http.ResponseWriter, _ *http.Request, _ host.GroupName) e
 	return nil
 }
 
+// readMetrics answers GET /metrics.
+func (a *API) readMetrics(w http.ResponseWriter, r *http.Request, _ host.GroupName) error {
+	a.metrics.ServeHTTP(w, r)
+	return nil
+}
+
 //go:embed openapi.yaml
 var description string
 

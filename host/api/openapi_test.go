@@ -154,6 +154,10 @@ func TestOpenAPIEveryStatus(t *testing.T) {
 	notReady := errors.New("The store is not open.")
 	s.notReady.Store(&notReady)
 	reach("readyz", call{method: "GET", path: "/readyz"})
+	readers := s.key(t, host.Grant{Groups: []host.GroupName{host.EveryGroup}, Allow: []host.Permission{host.MayReadMetrics}})
+	for _, key := range []string{readers, s.all, ""} {
+		reach("metrics", call{method: "GET", path: "/metrics", key: key})
+	}
 	reach("openapi", call{method: "GET", path: "/api/openapi.yaml"})
 
 	for path, item := range doc.Paths.Map() {

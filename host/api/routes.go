@@ -15,8 +15,8 @@ const Base = "/api/haplo-integration-messages"
 // route is one method of one path.
 type route struct {
 	method, path string
-	// may is what the API key has to allow for the group of the path; empty
-	// for what needs no key.
+	// may is what the API key has to allow for the group of the path or, if
+	// there is none in it, for all groups; empty for what needs no key.
 	may    host.Permission
 	handle handler
 }
@@ -34,6 +34,7 @@ func (a *API) routes() []route {
 		{"GET", "/healthz", "", a.healthz},
 		{"GET", "/readyz", "", a.readyz},
 		{"GET", "/api/openapi.yaml", "", a.openAPI},
+		{"GET", "/metrics", host.MayReadMetrics, a.readMetrics},
 	}
 }
 
@@ -72,8 +73,11 @@ func (a *API) serve(t route) http.Handler {
 		var g host.GroupName
 		var err error
 		if t.may != "" {
-			g = host.GroupName(mux.Vars(r)["group"])
-			if err = a.authorize(r, g, t.may); err == nil {
+			name, one := mux.Vars(r)["group"]
+			if g = host.GroupName(name); !one {
+				g = host.EveryGroup
+			}
+			if err = a.authorize(r, g, t.may); err == nil && one {
 				err = host.CheckGroupName(g)
 			}
 		}

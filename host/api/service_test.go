@@ -86,6 +86,10 @@ func start(t *testing.T, options ...option) *service {
 		Exchange: s.exchange,
 		Keys:     s.keys,
 		Log:      log.Named("api"),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = w.Write([]byte("up 1\n"))
+		}),
 		Stopping: stopping,
 		Ready: func() error {
 			if p := s.notReady.Load(); p != nil {

@@ -91,16 +91,17 @@ func readSamples(path string) ([]json.RawMessage, error) {
 
 // PluginConfig says what repository NewPlugin writes.
 type PluginConfig struct {
-	// Name is the plugin's name, Dir the folder (Name if empty), Module the
-	// module's path and Group the plugin's group: see scaffold.Config.
-	Name, Dir, Module, Group string
+	// Language is "go", "python" or "node", Name the plugin's name, Dir the
+	// folder (Name if empty), Module the Go module's path and Group the plugin's
+	// group: see scaffold.Config.
+	Language, Name, Dir, Module, Group string
 	// Version is this program's version.
 	Version string
 	// Progress is called before each step with a few words that name it.
 	Progress func(step string)
 }
 
-// NewPlugin writes the repository of a new plugin and has the go command
+// NewPlugin writes the repository of a new plugin and, for Go, has the go command
 // complete it. A repository that is written but could not be completed is
 // returned with Incomplete set, and no error.
 func NewPlugin(ctx context.Context, c PluginConfig) (NewRepository, error) {
@@ -113,7 +114,7 @@ func NewPlugin(ctx context.Context, c PluginConfig) (NewRepository, error) {
 		return NewRepository{}, fmt.Errorf("make plugin: %w", err)
 	}
 	written, err := scaffold.Write(scaffold.Config{
-		Name: c.Name, Dir: c.Dir, Module: c.Module, Group: c.Group, Checkout: checkout, Version: c.Version,
+		Language: scaffold.Language(c.Language), Name: c.Name, Dir: c.Dir, Module: c.Module, Group: c.Group, Checkout: checkout, Version: c.Version,
 	})
 	if errors.Is(err, scaffold.ErrNotEmpty) {
 		return NewRepository{}, &HintError{Err: err, Hint: "name a folder that is new or empty with --dir; nothing is overwritten"}
@@ -121,18 +122,21 @@ func NewPlugin(ctx context.Context, c PluginConfig) (NewRepository, error) {
 	if err != nil {
 		return NewRepository{}, err
 	}
-	r := NewRepository{Dir: written.Dir, Name: written.Name, Group: written.Group, Files: written.Files}
-	c.Progress("go mod tidy")
-	r.Incomplete = tidy(ctx, r.Dir)
+	r := NewRepository{Dir: written.Dir, Language: string(written.Language), Name: written.Name, Group: written.Group, Files: written.Files}
+	if written.Language == scaffold.Go {
+		c.Progress("go mod tidy")
+		r.Incomplete = tidy(ctx, r.Dir)
+	}
 	return r, ctx.Err()
 }
 
 // NewRepository is what NewPlugin wrote.
 type NewRepository struct {
-	Dir   string   `json:"dir"`
-	Name  string   `json:"name"`
-	Group string   `json:"group"`
-	Files []string `json:"files"`
+	Dir      string   `json:"dir"`
+	Language string   `json:"language"`
+	Name     string   `json:"name"`
+	Group    string   `json:"group"`
+	Files    []string `json:"files"`
 	// Incomplete says why "go mod tidy" is still to be run, or is empty.
 	Incomplete string `json:"incomplete,omitempty"`
 }

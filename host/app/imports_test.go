@@ -25,11 +25,12 @@ var mayImport = map[string][]string{
 	"host/boltstore":         {"host"},
 	"host/api":               {"host"},
 	"host/control":           {"host"},
+	"host/metrics":           {"host"},
 	"host/formatter":         {"host", "host/formatter", "host/formatter/process"},
 	"host/formatter/check":   {"host", "host/formatter/process"},
 	"host/formatter/process": {"host", "host/formatter/process", "proto"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter"},
+	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }

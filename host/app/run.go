@@ -20,6 +20,7 @@ import (
 	"github.com/restante/restante/host/api"
 	"github.com/restante/restante/host/control"
 	"github.com/restante/restante/host/formatter"
+	"github.com/restante/restante/host/metrics"
 )
 
 const (
@@ -79,12 +80,19 @@ type daemon struct {
 	log     hclog.Logger
 	parts   *parts
 	plugins *formatter.Plugins
+	metrics *metrics.Metrics
 	started time.Time
 	url     string
 }
 
 func (d *daemon) run(ctx context.Context) error {
 	var err error
+	d.metrics = metrics.New(metrics.Config{
+		Version: d.version,
+		Queues:  d.parts.exchange.Queues,
+		Store:   d.parts.store,
+		Plugins: func() []host.PluginStatus { return d.plugins.List() },
+	})
 	d.plugins, err = formatter.New(formatter.Config{
 		Folder:      d.config.Plugins,
 		Private:     filepath.Join(d.config.Data, "private"),
@@ -93,6 +101,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Recent:      d.parts.recent,
 		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Options:     d.settled.plugin,
+		Observe:     d.metrics.Called,
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),
 	})
@@ -100,11 +109,13 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.parts.exchange.Formatters = d.plugins
+	d.parts.exchange.Observer = d.metrics
 	stopping := make(chan struct{})
 	machines, err := api.New(api.Config{
 		Exchange: d.parts.exchange,
 		Keys:     d.parts.keys,
 		Log:      d.log.Named("api"),
+		Metrics:  d.metrics.Handler(),
 		Ready:    func() error { return d.ready(stopping) },
 		Stopping: stopping,
 	})

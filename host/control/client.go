@@ -214,6 +214,11 @@ func (c *Client) RollBack(ctx context.Context, name string) error {
 	return c.call(ctx, "POST", "/plugins/"+url.PathEscape(name)+"/rollback", nil, nil, nil)
 }
 
+// Restart starts a plugin anew.
+func (c *Client) Restart(ctx context.Context, name string) error {
+	return c.call(ctx, "POST", "/plugins/"+url.PathEscape(name)+"/restart", nil, nil, nil)
+}
+
 // PreviewPlugin compares a file, whose path is absolute, with the active plugin
 // of the same name.
 func (c *Client) PreviewPlugin(ctx context.Context, path string) (reply host.Comparison, err error) {

@@ -17,6 +17,8 @@ type Plugins interface {
 	// the version that serves.
 	Approve(ctx context.Context, name string) error
 	RollBack(ctx context.Context, name string) error
+	// Restart starts a plugin anew.
+	Restart(ctx context.Context, name string) error
 	// WriteLock pins the plugins as they are in the folder now, and returns
 	// their digests by file.
 	WriteLock() (map[string]string, error)
@@ -43,6 +45,13 @@ func (s *Server) rollBack(r *http.Request) (any, error) {
 		return nil, errNoDaemon
 	}
 	return struct{}{}, s.Plugins.RollBack(r.Context(), r.PathValue("name"))
+}
+
+func (s *Server) restart(r *http.Request) (any, error) {
+	if s.Plugins == nil {
+		return nil, errNoDaemon
+	}
+	return struct{}{}, s.Plugins.Restart(r.Context(), r.PathValue("name"))
 }
 
 func (s *Server) lockPlugins(*http.Request) (any, error) {

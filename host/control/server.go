@@ -49,6 +49,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /plugins":                      s.plugins,
 		"POST /plugins/{name}/approve":      s.approve,
 		"POST /plugins/{name}/rollback":     s.rollBack,
+		"POST /plugins/{name}/restart":      s.restart,
 		"GET /plugin-preview":               s.previewPlugin,
 		"POST /plugin-lock":                 s.lockPlugins,
 	} {

@@ -197,6 +197,7 @@ func (f *file) activate(ctx context.Context, r *running) {
 	if last != nil && *last != r.version {
 		f.trial = newTrial(r.version, p.config.Trial)
 	}
+	r.usage = &f.usage
 	f.active = r
 	released := p.release(f, r.description.Name)
 	refused := len(r.refused)
@@ -221,6 +222,12 @@ func (f *file) failed(ctx context.Context, err error) {
 	log := f.plugins.log.With("file", f.name, "reason", t.reason)
 	if start, ok := errors.AsType[*process.StartError](err); ok {
 		t.permanent = start.Permanent
+		if start.Exit != nil {
+			f.plugins.mu.Lock()
+			f.exit = ended(*start.Exit)
+			f.exit.Reason = start.Reason
+			f.plugins.mu.Unlock()
+		}
 		if len(start.Output) > 0 {
 			log = log.With("output", start.Output)
 		}
@@ -260,6 +267,9 @@ func (f *file) failed(ctx context.Context, err error) {
 // retry sets the time of the next attempt.
 func (f *file) retry(t *trouble) {
 	wait := f.backoff.next()
+	if f.backoff.spent() {
+		t.failures = f.backoff.failures
+	}
 	f.timer.Reset(wait)
 	t.permanent, t.again = false, time.Now().Add(wait)
 	f.setTrouble(*t)

@@ -76,7 +76,18 @@ func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, *host.Unav
 
 // ask makes one call and says in the words of host how it failed.
 func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Batch) (host.Document, error) {
+	r.usage.begin()
+	begun := time.Now()
 	d, rejections, err := r.process.WriteMessages(ctx, b)
+	took, outcome := time.Since(begun), host.CallOK
+	switch {
+	case err != nil:
+		outcome = host.CallFailed
+	case len(rejections) > 0:
+		outcome = host.CallRejected
+	}
+	r.usage.end(took, outcome)
+	p.config.Observe(plugin, b.Group, took, outcome)
 	var why *host.UnavailableError
 	switch {
 	case err == nil && len(rejections) > 0: // the plugin does as it should

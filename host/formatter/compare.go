@@ -44,6 +44,14 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 	p.mu.RUnlock()
 	within, cancel := context.WithTimeout(ctx, compareLimit)
 	defer cancel()
+	// If the process that serves ends, to bring it back comes first.
+	go func() {
+		select {
+		case <-serving.process.Done():
+			cancel()
+		case <-within.Done():
+		}
+	}()
 	for _, declared := range from.description.Groups {
 		if _, foreign := refused[declared.Name]; foreign || !declared.Formats {
 			continue
@@ -65,8 +73,17 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 		}
 		c.Groups = append(c.Groups, g)
 	}
-	return c, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return c, err
+	}
+	if errors.Is(within.Err(), context.Canceled) {
+		return c, errServingEnded
+	}
+	return c, nil
 }
+
+// errServingEnded: a comparison was given up.
+var errServingEnded = errors.New("the process that serves ended during the comparison")
 
 // end ends a process that only served a comparison.
 func (p *Plugins) end(ctx context.Context, file string, r *running) {

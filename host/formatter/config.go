@@ -40,6 +40,9 @@ type Config struct {
 	// Options returns what the operator has decided about a plugin. Call
 	// Reconfigure when its answers change. If it is nil nothing was decided.
 	Options func(plugin string) Options
+	// Observe is called after every call of a plugin that serves; it must be
+	// quick. It may be nil.
+	Observe func(plugin string, g host.GroupName, took time.Duration, outcome host.CallOutcome)
 	// HostVersion is the daemon's version, for the plugins' logs.
 	HostVersion string
 	Log         hclog.Logger
@@ -56,9 +59,11 @@ type Config struct {
 
 	// A plugin that fails or ends is started again after a random time of up
 	// to MinBackoff (250 ms if 0), which doubles each time up to MaxBackoff
-	// (30 s if 0), and begins anew when it was up for Stable (a minute if 0)
-	// or its file changes.
-	MinBackoff, MaxBackoff, Stable time.Duration
+	// (30 s if 0). After Budget (8 if 0) failures in a row it is started only
+	// every Pause (5 minutes if 0). All begins anew when it was up for Stable
+	// (a minute if 0), its file or its settings change, or a person says so.
+	MinBackoff, MaxBackoff, Pause, Stable time.Duration
+	Budget                                int
 	// Trial is how long a new version is on trial: if it crashes or fails too
 	// often in that time the version before takes over again. 10 minutes if 0.
 	Trial time.Duration
@@ -78,14 +83,19 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("plugins config: Folder and Private must be set")
 	case c.Queues == nil, c.Records == nil, c.Log == nil:
 		return c, errors.New("plugins config: Queues, Records and Log must be set")
-	case min(c.Settle, c.Rescan, c.StartTimeout, c.DiscoverTimeout, c.CallTimeout, c.Grace, c.MinBackoff, c.MaxBackoff, c.Stable, c.Trial) < 0:
+	case min(c.Settle, c.Rescan, c.StartTimeout, c.DiscoverTimeout, c.CallTimeout, c.Grace, c.MinBackoff, c.MaxBackoff, c.Pause, c.Stable, c.Trial) < 0:
 		return c, errors.New("plugins config: a time is negative")
+	case c.Budget < 0:
+		return c, errors.New("plugins config: Budget is negative")
 	}
 	if c.Recent == nil {
 		c.Recent = func(context.Context, host.GroupName, int) ([]host.Message, error) { return nil, nil }
 	}
 	if c.Options == nil {
 		c.Options = func(string) Options { return Options{} }
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, host.GroupName, time.Duration, host.CallOutcome) {}
 	}
 	c.Lock = cmp.Or(c.Lock, LockEnforce)
 	c.Trial = cmp.Or(c.Trial, 10*time.Minute)
@@ -105,6 +115,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.CallTimeout = cmp.Or(c.CallTimeout, 30*time.Second)
 	c.MinBackoff = cmp.Or(c.MinBackoff, 250*time.Millisecond)
 	c.MaxBackoff = max(cmp.Or(c.MaxBackoff, 30*time.Second), c.MinBackoff)
+	c.Budget = cmp.Or(c.Budget, 8)
+	c.Pause = cmp.Or(c.Pause, 5*time.Minute)
 	c.Stable = cmp.Or(c.Stable, time.Minute)
 	return c, nil
 }

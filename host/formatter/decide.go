@@ -22,6 +22,19 @@ func (p *Plugins) RollBack(ctx context.Context, name string) error {
 	return p.decide(ctx, name, "roll back")
 }
 
+// Restart starts a plugin anew, beside the process that serves, and again at once
+// if it is backing off; it waits until that is done. Name is a plugin's or a
+// file's.
+func (p *Plugins) Restart(ctx context.Context, name string) error {
+	p.mu.RLock()
+	f := p.file(name)
+	p.mu.RUnlock()
+	if f == nil {
+		return fmt.Errorf("%q: %w", name, errNoSuchPlugin)
+	}
+	return p.order(ctx, f, name, order{what: restart, ctx: ctx, done: make(chan error, 1)})
+}
+
 func (p *Plugins) decide(ctx context.Context, name, what string) error {
 	p.mu.RLock()
 	f := p.file(name)
@@ -40,6 +53,11 @@ func (p *Plugins) decide(ctx context.Context, name, what string) error {
 	case o.digest == "":
 		return fmt.Errorf("%w: no version of %q is to %s", errNothingTo, name, what)
 	}
+	return p.order(ctx, f, name, o)
+}
+
+// order has a file obey an order, and waits until it has.
+func (p *Plugins) order(ctx context.Context, f *file, name string, o order) error {
 	f.mail.put(func(l *letter) { l.orders = append(l.orders, o) })
 	select {
 	case err := <-o.done:

@@ -21,6 +21,8 @@ type file struct {
 	trouble  trouble
 	failure  string // of the last call that failed
 	failedAt time.Time
+	exit     *host.PluginExit // of the last process that ended by itself, or did not start
+	usage    usage            // has a lock of its own
 	// held is kept from serving until a person decides.
 	held       *version
 	comparison *host.Comparison
@@ -51,6 +53,7 @@ type trouble struct {
 	permanent bool      // until the file changes
 	taken     bool      // until another plugin gives up its name
 	settings  bool      // until the configuration changes
+	failures  int       // how often it failed in a row, if that is too often
 	again     time.Time // when it is tried again, if it is
 }
 
@@ -60,7 +63,7 @@ func newFile(p *Plugins, name string) *file {
 		name:    name,
 		mail:    newMailbox(),
 		ended:   make(chan struct{}),
-		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff},
+		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff, budget: p.config.Budget, pause: p.config.Pause},
 		history: &history{records: p.config.Records, file: name},
 	}
 }
@@ -178,6 +181,7 @@ func (f *file) crashed(ctx context.Context) {
 	p.mu.Lock()
 	f.active = nil
 	f.restarts++
+	f.exit = ended(exit)
 	p.mu.Unlock()
 	p.retire(ctx, f, r)
 	uptime := time.Since(r.process.Started())

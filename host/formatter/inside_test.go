@@ -8,10 +8,15 @@ import (
 )
 
 func TestBackoff(t *testing.T) {
-	b := backoff{least: 10 * time.Millisecond, most: 65 * time.Millisecond}
+	b := backoff{least: 10 * time.Millisecond, most: 65 * time.Millisecond, budget: 6, pause: time.Minute}
 	for i, bound := range []time.Duration{10, 20, 40, 65, 65} {
 		if wait := b.next(); wait <= 0 || wait > bound*time.Millisecond {
 			t.Errorf("wait %d is %s, want up to %d ms", i+1, wait, bound)
+		}
+	}
+	for range 3 {
+		if wait := b.next(); wait < 30*time.Second || wait > time.Minute || !b.spent() {
+			t.Errorf("after the budget the wait is %s", wait)
 		}
 	}
 	if b.reset(); b.next() > 10*time.Millisecond {

@@ -100,12 +100,16 @@ func (f *file) remember(ctx context.Context) error {
 	return err
 }
 
-// reconfigure is an order to run with the settings that hold now.
-const reconfigure = "reconfigure"
+// What is ordered beside the decisions between versions: to run with the
+// settings that hold now, and to start anew.
+const (
+	reconfigure = "reconfigure"
+	restart     = "restart"
+)
 
 // order is a decision of a person.
 type order struct {
-	what   string // "approve", "roll back" or reconfigure
+	what   string // "approve", "roll back", reconfigure or restart
 	digest string // of the version that it is about, if it is about one
 	ctx    context.Context
 	done   chan error
@@ -119,6 +123,8 @@ func (f *file) obey(ctx context.Context, o order) {
 	switch {
 	case o.what == reconfigure:
 		o.done <- f.reconfigure(ctx)
+	case o.what == restart:
+		o.done <- f.restart(ctx)
 	case o.what == "approve" && (f.held == nil || f.held.digest != o.digest),
 		o.what == "roll back" && (f.good == nil || f.good.digest != o.digest):
 		o.done <- fmt.Errorf("%w any more: the version of %q has changed meanwhile; look again with \"restante plugins show %s\"", errNothingTo, f.name, f.name)

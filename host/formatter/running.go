@@ -18,6 +18,8 @@ type running struct {
 	description process.Description
 	version     version
 	settings    string // a JSON object
+	build       host.PluginBuild
+	usage       *usage // of its file; set before it is active
 
 	// refused holds the groups that it declared and did not get, with the
 	// reason. Plugins.mu guards it once the process is active.
@@ -61,6 +63,7 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 		err = p.configure(ctx, r, settings)
 	}
 	if err == nil {
+		r.build = builtFrom(v, r.description)
 		return r, nil
 	}
 	started.Kill("it could not be asked what it is")

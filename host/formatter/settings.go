@@ -137,6 +137,19 @@ func (f *file) proveSettings(ctx context.Context, r *running) error {
 	return nil
 }
 
+// restart starts the plugin anew, or again if it does not run.
+func (f *file) restart(ctx context.Context) error {
+	f.stale = f.active != nil
+	f.backoff.reset()
+	f.timer.Stop()
+	f.attempt(ctx)
+	f.stale = false
+	if f.trouble.reason != "" {
+		return errors.New(f.trouble.reason)
+	}
+	return nil
+}
+
 // reconfigure starts the plugin anew if it should run with other settings than
 // it does, or could not run with those that it had.
 func (f *file) reconfigure(ctx context.Context) error {

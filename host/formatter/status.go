@@ -18,6 +18,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 	if f.held != nil {
 		s.Held = f.held.digest
 	}
+	s.Usage, s.LastExit = f.usage.describe(), f.exit
 	r := f.active
 	if r == nil {
 		// Whose groups wait is best told by what is remembered of the file.
@@ -30,6 +31,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 	}
 	s.Name, s.Version, s.Digest = r.description.Name, r.description.Version, r.version.digest
 	s.PID, s.Started = r.process.PID(), r.process.Started().UTC()
+	s.Memory, s.Build = r.process.Memory(), r.build
 	s.Refused = maps.Clone(r.refused)
 	for _, g := range r.description.Groups {
 		if _, refused := r.refused[g.Name]; !refused {
@@ -48,6 +50,9 @@ func (f *file) state(now time.Time) (host.PluginState, string) {
 	var next string
 	switch {
 	case t.reason == "":
+	case t.failures > 0:
+		next = fmt.Sprintf("; it failed %d times in a row and is tried again %s, or at once when its file changes or by \"restante plugins restart %s\"",
+			t.failures, soon(t.again.Sub(now)), f.name)
 	case !t.again.IsZero():
 		next = "; it is tried again " + soon(t.again.Sub(now))
 	case t.taken:

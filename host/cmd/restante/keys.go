@@ -39,7 +39,8 @@ The key works as the password of HTTP Basic authentication with the user
 "haplo", for the groups and the uses that are named here and no others.`,
 		Example: `  restante keys create --group student --allow poll --note "Student Records, live"
   KEY=$(restante keys create --group student,staff --allow poll,add --expires 90d)
-  restante keys create --group '*' --allow add`,
+  restante keys create --group '*' --allow add
+  restante keys create --group '*' --allow metrics --note Prometheus`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := host.Grant{Note: note}
@@ -71,7 +72,7 @@ The key works as the password of HTTP Basic authentication with the user
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&groups, "group", nil, "the groups that it is for; '*' is all (required)")
-	f.StringSliceVar(&allow, "allow", nil, "what it allows: poll, add, send (required)")
+	f.StringSliceVar(&allow, "allow", nil, "what it allows: poll, add, send, metrics (required)")
 	f.StringVar(&note, "note", "", "who has it, for the list")
 	f.StringVar(&expires, "expires", "", "when it stops working: a date such as 2027-01-31, or in such a time: 12h, 90d (default never)")
 	cmd.MarkFlagRequired("group")

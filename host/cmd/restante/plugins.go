@@ -21,7 +21,7 @@ func newPlugins() *cobra.Command {
 	}
 	flags.add(cmd)
 	return family(cmd, newPluginsList(&flags), newPluginsShow(&flags), newPluginsPreview(&flags),
-		newPluginsApprove(&flags), newPluginsRollBack(&flags), newPluginsLock(&flags), newPluginsCheck(&flags))
+		newPluginsApprove(&flags), newPluginsRollBack(&flags), newPluginsRestart(&flags), newPluginsLock(&flags), newPluginsCheck(&flags))
 }
 
 func newPluginsList(flags *clientFlags) *cobra.Command {

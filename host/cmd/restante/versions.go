@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,8 +57,24 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 		row(w, "Process:", fmt.Sprintf("%d, since %s, %d restarts", p.PID, when(p.Started), p.Restarts))
 	}
 	row(w, "SHA-256:", orDash(p.Digest))
+	if b := p.Build; b != (host.PluginBuild{}) {
+		row(w, "Built from:", orDash(strings.TrimSpace(cell(b.Module+" "+b.Revision, 200))))
+		row(w, "Built with:", orDash(strings.TrimSpace(cell(b.Language+", "+b.SDK+goPlugin(b), 200))))
+	}
+	if u := p.Usage; u.Calls > 0 || u.InFlight > 0 {
+		row(w, "Calls:", fmt.Sprintf("%d, of which %d failed and %d rejected messages; %d in flight", u.Calls, u.Failed, u.Rejected, u.InFlight))
+		row(w, "Time:", fmt.Sprintf("%s at the median, %s at the 99th percentile", seconds(u.P50), seconds(u.P99)))
+	}
+	if p.Memory > 0 {
+		row(w, "Memory:", fmt.Sprintf("%.1f MiB", float64(p.Memory)/(1<<20)))
+	}
 	if p.Failure != "" {
 		row(w, "Last failure:", fmt.Sprintf("%s: %s", when(p.FailedAt), cell(p.Failure, 2000)))
+	}
+	if e := p.LastExit; e != nil {
+		row(w, "Last end:", fmt.Sprintf("%s: %s", when(e.Time), cell(e.Reason, 2000)))
+		printLines(w, "stack", strings.Split(strings.TrimSpace(e.Panic), "\n"))
+		printLines(w, "standard error", e.Stderr)
 	}
 	if len(p.Settings) > 0 {
 		fmt.Fprintln(w)
@@ -76,6 +93,28 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 	if p.Comparison != nil {
 		fmt.Fprintln(w)
 		printComparison(w, *p.Comparison)
+	}
+}
+
+func goPlugin(b host.PluginBuild) string {
+	if b.GoPlugin == "" {
+		return ""
+	}
+	return ", go-plugin " + b.GoPlugin
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Microsecond).String()
+}
+
+// printLines writes what a process has left, indented.
+func printLines(w io.Writer, what string, lines []string) {
+	if len(lines) == 0 || lines[0] == "" {
+		return
+	}
+	fmt.Fprintf(w, "  %s:\n", what)
+	for _, line := range lines {
+		fmt.Fprintln(w, "    "+cell(strings.ReplaceAll(line, "\t", "  "), 300))
 	}
 }
 
@@ -182,7 +221,14 @@ NAME is a plugin's or a file's.`,
 		(*control.Client).RollBack)
 }
 
-// newPluginsDecision makes a command that decides which version serves.
+func newPluginsRestart(flags *clientFlags) *cobra.Command {
+	return newPluginsDecision(flags, "restart", "restarted", "Start a plugin anew",
+		`Start a plugin anew, beside the process that serves until then: no poll fails. A
+plugin that is backing off is tried again at once. NAME is a plugin's or a file's.`,
+		(*control.Client).Restart)
+}
+
+// newPluginsDecision makes a command that has something done to one plugin.
 func newPluginsDecision(flags *clientFlags, name, done, short, long string,
 	decide func(*control.Client, context.Context, string) error) *cobra.Command {
 	return &cobra.Command{

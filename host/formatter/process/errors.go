@@ -26,6 +26,8 @@ type StartError struct {
 	// Output holds the first lines that the plugin printed and the last ones
 	// of its standard error.
 	Output []string
+	// Exit is how the process ended; nil if the system did not start one.
+	Exit *Exit
 }
 
 func (e *StartError) Error() string { return e.Reason }

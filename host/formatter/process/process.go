@@ -145,6 +145,17 @@ func (p *Process) PID() int { return p.run.process() }
 // Started returns when the process was started.
 func (p *Process) Started() time.Time { return p.started }
 
+// Memory returns how many bytes the process has in memory, or 0 if that is not
+// known.
+func (p *Process) Memory() int64 {
+	p.run.mu.Lock()
+	defer p.run.mu.Unlock()
+	if p.run.pid == 0 || p.run.reaped {
+		return 0
+	}
+	return resident(p.run.pid)
+}
+
 // Done returns a channel that is closed at once when the process has ended, for
 // whatever reason.
 func (p *Process) Done() <-chan struct{} { return p.run.exited }

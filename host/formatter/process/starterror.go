@@ -13,6 +13,9 @@ func (p *Process) startError(err error, timedOut bool) error {
 	announced, noise, refusal := p.run.output.facts()
 	exit := p.run.exit()
 	e := &StartError{Output: append(noise, exit.Stderr...)}
+	if p.run.launchErr == nil {
+		e.Exit = &exit
+	}
 	switch {
 	case p.run.launchErr != nil:
 		e.Reason, e.Permanent = explainLaunch(p.config.Path, p.run.launchErr)

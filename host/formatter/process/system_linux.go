@@ -2,11 +2,26 @@ package process
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// resident returns how many bytes a process has in memory, or 0.
+func resident(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	var total, pages int64
+	if _, err := fmt.Sscan(string(text), &total, &pages); err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
 
 // parentDeath has the kernel kill the process when the thread that started it
 // ends, and so when the daemon dies, however it dies.

@@ -1,0 +1,95 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/restante/restante/host"
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+func gauge(to chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+var (
+	messages = describe("restante_messages", "Messages that are stored, by status: unread, read or held.", "group", "status")
+	oldest   = describe("restante_oldest_unread_seconds", "How long the oldest unread message has been waiting; 0 if there is none.", "group")
+)
+
+// queues tells what is stored. Asking takes constant time for each group.
+type queues struct{ Config }
+
+func (*queues) Describe(to chan<- *prometheus.Desc) {
+	to <- messages
+	to <- oldest
+}
+
+func (q *queues) Collect(to chan<- prometheus.Metric) {
+	// Prometheus gives collectors no context; the handler has a limit.
+	ctx := context.TODO()
+	for _, queue := range q.Queues.All() {
+		g := string(queue.Group)
+		counts, err := q.Store.Counts(ctx, queue.Group)
+		if err != nil {
+			to <- prometheus.NewInvalidMetric(messages, fmt.Errorf("count the messages of %q: %w", g, err))
+			continue
+		}
+		gauge(to, messages, float64(counts.Unread), g, host.Unread.String())
+		gauge(to, messages, float64(counts.Read), g, host.Read.String())
+		gauge(to, messages, float64(counts.Held), g, host.Held.String())
+		age := 0.0
+		if counts.Unread > 0 {
+			first, err := q.Store.Unread(ctx, queue.Group, 1, 1)
+			if err != nil {
+				to <- prometheus.NewInvalidMetric(oldest, fmt.Errorf("find the oldest unread message of %q: %w", g, err))
+				continue
+			}
+			if len(first) > 0 {
+				age = max(0, time.Since(first[0].Time).Seconds())
+			}
+		}
+		gauge(to, oldest, age, g)
+	}
+}
+
+var (
+	pluginState    = describe("restante_plugin_state", "1 for the state that a plugin file is in.", "file", "plugin", "version", "state")
+	pluginHeld     = describe("restante_plugin_held", "1 if a version of the plugin waits for a person.", "file", "plugin")
+	pluginRestarts = describe("restante_plugin_restarts_total", "How often a plugin's process ended without being asked to.", "file", "plugin")
+	pluginInFlight = describe("restante_plugin_calls_in_flight", "Calls that a plugin works on.", "file", "plugin")
+	pluginMemory   = describe("restante_plugin_memory_bytes", "What a plugin's process has in memory.", "file", "plugin")
+	pluginStarted  = describe("restante_plugin_start_time_seconds", "When a plugin's process was started, since the epoch.", "file", "plugin")
+)
+
+// plugins tells how the plugins are.
+type plugins struct{ Config }
+
+func (*plugins) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{pluginState, pluginHeld, pluginRestarts, pluginInFlight, pluginMemory, pluginStarted} {
+		to <- d
+	}
+}
+
+func (c *plugins) Collect(to chan<- prometheus.Metric) {
+	for _, p := range c.Plugins() {
+		held := 0.0
+		if p.Held != "" {
+			held = 1
+		}
+		gauge(to, pluginState, 1, p.File, p.Name, p.Version, string(p.State))
+		gauge(to, pluginHeld, held, p.File, p.Name)
+		to <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.File, p.Name)
+		gauge(to, pluginInFlight, float64(p.Usage.InFlight), p.File, p.Name)
+		if p.PID != 0 {
+			gauge(to, pluginMemory, float64(p.Memory), p.File, p.Name)
+			gauge(to, pluginStarted, float64(p.Started.UnixNano())/1e9, p.File, p.Name)
+		}
+	}
+}
