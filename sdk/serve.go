@@ -32,12 +32,20 @@ const stopGrace = 5 * time.Second
 // where no daemon started the program, what it is and how to install it; both
 // go to standard error, and the process exits with status 1.
 //
+// With RESTANTE_DEBUG=1 in the environment the plugin runs by hand, for example
+// under a debugger. It prints a line that makes a daemon use this process, without
+// any deadline, until it is ended by SIGINT or SIGTERM.
+//
 // Serve sets the default logger of log/slog and takes over standard output, as
 // the package's documentation says. Call it once, from main.
 func Serve(p Plugin) {
 	if err := p.Validate(); err != nil {
 		fmt.Fprint(os.Stderr, faultText(p, err))
 		os.Exit(1)
+	}
+	if os.Getenv(debugKey) != "" {
+		serveDebugged(p)
+		return
 	}
 	if os.Getenv(handshake.CookieKey) != handshake.CookieValue {
 		fmt.Fprint(os.Stderr, byHandText(p, os.Args[0]))
@@ -50,6 +58,18 @@ func Serve(p Plugin) {
 
 // windowBytes is how much of a message may be on its way: 1 MiB.
 const windowBytes = 1 << 20
+
+// limits are the settings of every server of a plugin.
+func limits() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(handshake.MaxMessageBytes),
+		grpc.MaxSendMsgSize(handshake.MaxMessageBytes),
+		// Windows that stay as they are save a ping with every request, by which
+		// gRPC would measure the line.
+		grpc.StaticStreamWindowSize(windowBytes),
+		grpc.StaticConnWindowSize(windowBytes),
+	}
+}
 
 // serve reports whether the server came up at all. go-plugin logs why not.
 func serve(p Plugin) bool {
@@ -66,13 +86,7 @@ func serve(p Plugin) bool {
 	started := make(chan *grpc.Server, 1)
 	up := false
 	newServer := func(opts []grpc.ServerOption) *grpc.Server {
-		server := grpc.NewServer(append(opts,
-			grpc.MaxRecvMsgSize(handshake.MaxMessageBytes),
-			// Windows that stay as they are save a ping with every request, by
-			// which gRPC would measure the line.
-			grpc.StaticStreamWindowSize(windowBytes),
-			grpc.StaticConnWindowSize(windowBytes),
-			grpc.MaxSendMsgSize(handshake.MaxMessageBytes),
+		server := grpc.NewServer(append(append(opts, limits()...),
 			grpc.StreamInterceptor(stopper.Stream),
 			grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, call grpc.UnaryHandler) (any, error) {
 				output.Release()

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ type service struct {
 	groups     map[string]Group
 
 	configuring sync.Mutex
+	configured  []byte                   // what settings was made from
 	settings    atomic.Pointer[Settings] // nil until the first call that needs them
 }
 
@@ -51,10 +53,14 @@ func (s *service) Discover(context.Context, *formatterv1.DiscoverRequest) (*form
 	return s.discovered, nil
 }
 
-// Configure takes over the values of the settings. The daemon calls it once.
+// Configure takes over the values of the settings. The daemon calls it once; only
+// a plugin that is debugged may see another daemon with the same ones.
 func (s *service) Configure(_ context.Context, req *formatterv1.ConfigureRequest) (*formatterv1.ConfigureResponse, error) {
 	s.configuring.Lock()
 	defer s.configuring.Unlock()
+	if s.settings.Load() != nil && bytes.Equal(s.configured, req.GetSettings()) {
+		return &formatterv1.ConfigureResponse{}, nil
+	}
 	if s.settings.Load() != nil {
 		return nil, status.Error(codes.FailedPrecondition, "the plugin is configured already; start it anew for other settings")
 	}
@@ -73,6 +79,7 @@ func (s *service) configure(text []byte) error {
 	if err != nil {
 		return status.Error(codes.InvalidArgument, clip(err.Error(), maxErrorBytes))
 	}
+	s.configured = text
 	s.settings.Store(&settings)
 	return nil
 }

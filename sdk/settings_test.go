@@ -47,7 +47,10 @@ func TestSettings(t *testing.T) {
 			if err != nil || string(d.Body) != c.want {
 				t.Errorf("WriteMessages = %q, %v, want %q", d.Body, err, c.want)
 			}
-			if err := client.Configure(t.Context(), c.given); status.Code(err) != codes.FailedPrecondition {
+			if err := client.Configure(t.Context(), c.given); err != nil {
+				t.Errorf("the same again: %v", err)
+			}
+			if err := client.Configure(t.Context(), map[string]any{"url": "other"}); status.Code(err) != codes.FailedPrecondition {
 				t.Errorf("a second Configure: %v", err)
 			}
 		})

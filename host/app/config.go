@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,9 @@ type Config struct {
 	// PluginsLock is enforce, require, warn or off; see formatter.LockMode.
 	// Empty is enforce.
 	PluginsLock string
+	// Reattach is JSON that names plugins which run under a debugger, as the SDK
+	// prints it; see formatter.Config.Attach. It may be empty.
+	Reattach string
 	// PluginOptions is what is decided about plugins, by their names.
 	PluginOptions map[string]formatter.Options
 	// Queues are declared without a plugin, or change what a plugin says of
@@ -165,6 +169,26 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	return faults
 }
 
+// attachments reads Reattach.
+func (c *Config) attachments() (map[string]formatter.Attachment, error) {
+	all := map[string]formatter.Attachment{}
+	if c.Reattach == "" {
+		return all, nil
+	}
+	if err := json.Unmarshal([]byte(c.Reattach), &all); err != nil {
+		return nil, &HintError{
+			Err:  fmt.Errorf("RESTANTE_REATTACH is malformed: %w", err),
+			Hint: "copy it as the plugin prints it when it is started with RESTANTE_DEBUG=1",
+		}
+	}
+	for plugin, a := range all {
+		if !filepath.IsAbs(a.Address) || a.Version < 1 {
+			return nil, fmt.Errorf("RESTANTE_REATTACH: plugin %q needs an address, the path of its socket, and the version of the protocol", plugin)
+		}
+	}
+	return all, nil
+}
+
 // complete fills in defaults and refuses what can't be.
 func (c *Config) complete() error {
 	orDefault := func(v *string, d string) {
@@ -192,6 +216,9 @@ func (c *Config) complete() error {
 	case "auto", "text", "json":
 	default:
 		return fmt.Errorf("unknown log format %q: use auto, text or json", c.LogFormat)
+	}
+	if _, err := c.attachments(); err != nil {
+		return err
 	}
 	if _, err := formatter.ParseLockMode(c.PluginsLock); err != nil {
 		return fmt.Errorf("plugins_lock: %w", err)

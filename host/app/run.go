@@ -86,13 +86,16 @@ type daemon struct {
 }
 
 func (d *daemon) run(ctx context.Context) error {
-	var err error
 	d.metrics = metrics.New(metrics.Config{
 		Version: d.version,
 		Queues:  d.parts.exchange.Queues,
 		Store:   d.parts.store,
 		Plugins: func() []host.PluginStatus { return d.plugins.List() },
 	})
+	attach, err := d.config.attachments()
+	if err != nil {
+		return err
+	}
 	d.plugins, err = formatter.New(formatter.Config{
 		Folder:      d.config.Plugins,
 		Private:     filepath.Join(d.config.Data, "private"),
@@ -101,6 +104,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Recent:      d.parts.recent,
 		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Options:     d.settled.plugin,
+		Attach:      attach,
 		Observe:     d.metrics.Called,
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),

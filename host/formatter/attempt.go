@@ -58,6 +58,12 @@ func (f *file) bringUp(ctx context.Context) (*running, error) {
 			return nil, ctx.Err()
 		}
 	}
+	if f.attach != nil {
+		if f.active != nil {
+			return nil, nil
+		}
+		return f.connect(ctx)
+	}
 	if err := f.copy(ctx); err != nil {
 		return nil, err
 	}

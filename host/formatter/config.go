@@ -34,6 +34,9 @@ type Config struct {
 	// limit, to compare two versions of a plugin on. If it is nil there are
 	// none.
 	Recent func(ctx context.Context, g host.GroupName, limit int) ([]host.Message, error)
+	// Attach names plugins that somebody else runs, such as under a debugger.
+	// They have no deadlines, and come before files of the same plugins.
+	Attach map[string]Attachment
 	// Lock says what to do about files that the lock file does not pin;
 	// LockEnforce if empty.
 	Lock LockMode

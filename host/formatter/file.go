@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/process"
 )
 
 // file is the life of one plugin file: seen, settled, copied, started,
@@ -12,6 +13,8 @@ import (
 type file struct {
 	plugins *Plugins
 	name    string
+	attach  *process.Attachment // instead of a file
+	tried   chan struct{}       // closed after the first attempt to attach
 	mail    *mailbox
 	ended   chan struct{} // closed when live has returned
 
@@ -63,6 +66,7 @@ func newFile(p *Plugins, name string) *file {
 		name:    name,
 		mail:    newMailbox(),
 		ended:   make(chan struct{}),
+		tried:   make(chan struct{}),
 		backoff: backoff{least: p.config.MinBackoff, most: p.config.MaxBackoff, budget: p.config.Budget, pause: p.config.Pause},
 		history: &history{records: p.config.Records, file: name},
 	}
@@ -100,7 +104,12 @@ func (f *file) restore(ctx context.Context) {
 func (f *file) live(ctx context.Context) {
 	f.timer = time.NewTimer(0)
 	f.timer.Stop()
-	f.restore(ctx)
+	if f.attach == nil {
+		f.restore(ctx)
+	} else {
+		f.attempt(ctx)
+		close(f.tried)
+	}
 	defer func() {
 		f.timer.Stop()
 		f.arrive(ctx, nil)

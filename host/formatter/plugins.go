@@ -100,6 +100,7 @@ func (p *Plugins) Run(ctx context.Context) error {
 	if err := process.SweepSockets(p.config.Sockets); err != nil {
 		p.log.Warn("sockets of an earlier run remain", "error", err)
 	}
+	p.attachAll(ctx)
 	p.watch(ctx)
 	p.mu.Lock()
 	p.phase = ending

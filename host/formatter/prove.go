@@ -20,7 +20,7 @@ var (
 // prove compares a new version with the one that serves, or served last, on
 // stored messages, and fails with errHeld unless it may take over.
 func (f *file) prove(ctx context.Context, r *running) error {
-	if f.good == nil {
+	if f.good == nil || f.attach != nil {
 		return nil
 	}
 	if *f.good == r.version {
@@ -93,6 +93,9 @@ func (f *file) served(ctx context.Context, r *running) {
 }
 
 func (f *file) remember(ctx context.Context) error {
+	if f.attach != nil {
+		return nil // it has no digest to be remembered by
+	}
 	err := f.history.save(context.WithoutCancel(ctx))
 	if err != nil {
 		f.plugins.log.Warn("plugin history not written", "file", f.name, "error", err)

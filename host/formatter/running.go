@@ -40,7 +40,7 @@ const maxCalls = 8
 
 // launch starts a version of a plugin, asks it what it is, and configures it.
 func (p *Plugins) launch(ctx context.Context, name string, v version, settings settingsFor) (*running, error) {
-	started, err := process.Start(ctx, process.Config{
+	return p.start(ctx, v, settings, process.Config{
 		Name:            name,
 		Path:            v.path,
 		Command:         func(string) (*exec.Cmd, error) { return command(name, v), nil },
@@ -53,6 +53,10 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 		Grace:           p.config.Grace,
 		MaxMessageBytes: p.config.MaxMessageBytes,
 	})
+}
+
+func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, config process.Config) (*running, error) {
+	started, err := process.Start(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 	}
 	started.Kill("it could not be asked what it is")
 	if stopErr := started.Stop(ctx); stopErr != nil {
-		p.log.Error("plugin process left", "file", name, "error", stopErr)
+		p.log.Error("plugin process left", "file", config.Name, "error", stopErr)
 	}
 	if errors.Is(err, process.ErrEnded) {
 		err = fmt.Errorf("%w: %s", err, started.Exit())

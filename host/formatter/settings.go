@@ -153,6 +153,9 @@ func (f *file) restart(ctx context.Context) error {
 // reconfigure starts the plugin anew if it should run with other settings than
 // it does, or could not run with those that it had.
 func (f *file) reconfigure(ctx context.Context) error {
+	if f.attach != nil {
+		return errNothingTo // whoever runs it restarts it
+	}
 	refused := f.refusal.settings || f.trouble.settings
 	if f.active != nil && !refused {
 		d := f.active.description

@@ -77,6 +77,9 @@ const (
 // toolchain made it, else what the plugin says of itself.
 func builtFrom(v version, d process.Description) host.PluginBuild {
 	b := host.PluginBuild{Language: d.Build.Language, SDK: d.Build.SDK, Module: d.Build.Module, Revision: d.Build.Revision}
+	if v.path == "" {
+		return b
+	}
 	info, err := buildinfo.ReadFile(v.path)
 	if err != nil {
 		return b

@@ -82,6 +82,7 @@ func readSettings(cmd *cobra.Command, file string, flags app.Config, w *bytes.Bu
 			*s.to = s.given
 		}
 	}
+	c.Reattach = os.Getenv("RESTANTE_REATTACH")
 	return c, nil
 }
 

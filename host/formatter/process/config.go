@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,6 +27,11 @@ type Config struct {
 	// files. The command's environment, standard files and process group are
 	// set by Start.
 	Command func(dir string) (*exec.Cmd, error)
+
+	// Attach, if it is set, names a process that runs already, such as one under
+	// a debugger, in the place of Path and Command. It is never ended, only let
+	// go of.
+	Attach *Attachment
 
 	// Sockets is the folder in which each process gets its private folder; ""
 	// chooses one: see SocketFolder. Paths of sockets can't be longer than
@@ -58,7 +64,9 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Name == "":
 		return c, errors.New("process config: Name is empty")
-	case c.Path == "":
+	case c.Attach != nil && !filepath.IsAbs(c.Attach.Address):
+		return c, fmt.Errorf("process config: the socket %q is not an absolute path", c.Attach.Address)
+	case c.Path == "" && c.Attach == nil:
 		return c, errors.New("process config: Path is empty")
 	case c.Log == nil:
 		return c, errors.New("process config: Log is nil")

@@ -91,7 +91,7 @@ func (p *Process) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, errDialedTwice
 	}
 	address := p.run.socket()
-	if err := checkAddress(p.run.dir, "unix", address); err != nil {
+	if err := p.run.checkAddress("unix", address); err != nil {
 		p.lose()
 		return nil, err
 	}

@@ -17,6 +17,8 @@ type Exit struct {
 	Killed string
 	// Panic is the last panic of the Go runtime, with its stack, or empty.
 	Panic string
+	// Attached tells that it was not ours to end: it may live on.
+	Attached bool
 	// Stderr holds the last lines of standard error, at most 50.
 	Stderr []string
 }
@@ -25,6 +27,8 @@ type Exit struct {
 func (e Exit) String() string {
 	panicked, _, _ := strings.Cut(e.Panic, "\n")
 	switch {
+	case e.Attached:
+		return "the connection to it ended: " + e.Killed
 	case e.Killed != "":
 		return "it was killed: " + e.Killed
 	case panicked != "":
@@ -48,7 +52,7 @@ func (p *Process) Exit() Exit {
 
 // exit is known when the output has been read to its end.
 func (r *runner) exit() Exit {
-	e := Exit{Code: -1}
+	e := Exit{Code: -1, Attached: r.config.Attach != nil}
 	e.Stderr, e.Panic = r.errors.facts()
 	if r.state != nil {
 		e.Code = r.state.ExitCode()

@@ -170,6 +170,9 @@ func (p *Process) Kill(reason string) { p.run.end(reason) }
 // may be cut off. It fails only if the kernel does not let the process go. It
 // may be called again.
 func (p *Process) Stop(ctx context.Context) error {
+	if p.config.Attach != nil {
+		return p.letGo(context.WithoutCancel(ctx))
+	}
 	p.shutdown()
 	p.run.closeStdin()
 	if !p.endsWithin(ctx, p.config.Grace) {

@@ -51,12 +51,14 @@ type runner struct {
 	stdin  *os.File // our end; the plugin sees it close when the daemon dies
 
 	address string // the plugin's socket
+
+	released chan struct{} // of an attached process: we let go of it
 }
 
 var _ plugrunner.Runner = (*runner)(nil)
 
 func newRunner(config Config) *runner {
-	r := &runner{config: config, exited: make(chan struct{}), drained: make(chan struct{})}
+	r := &runner{config: config, exited: make(chan struct{}), drained: make(chan struct{}), released: make(chan struct{})}
 	r.sink = &sink{log: config.Log.Named(config.Name)}
 	r.output = newStdout(r.sink)
 	r.errors = &stderr{sink: r.sink}
@@ -81,8 +83,12 @@ func (r *runner) Start(context.Context) error {
 // end. The kernel kills the process when the thread that made it ends (see
 // parentDeath), so the goroutine keeps its thread all along.
 func (r *runner) live(launched chan<- error) {
-	runtime.LockOSThread()
 	defer close(r.drained)
+	if r.config.Attach != nil {
+		r.attach(launched)
+		return
+	}
+	runtime.LockOSThread()
 	outR, errR, cmd, err := r.launch()
 	if err != nil {
 		r.launchErr = err
@@ -146,7 +152,8 @@ func (r *runner) end(reason string) {
 	if r.reaped {
 		return
 	}
-	if r.killed == "" {
+	first := r.killed == ""
+	if first {
 		r.killed = reason
 	}
 	switch {
@@ -155,6 +162,10 @@ func (r *runner) end(reason string) {
 		r.output.none()
 		close(r.exited)
 		close(r.drained)
+	case r.config.Attach != nil:
+		if first {
+			close(r.released)
+		}
 	case r.pid != 0:
 		_ = killGroup(r.pid)
 	}
@@ -204,6 +215,9 @@ func (r *runner) Diagnose(context.Context) string { return "" }
 func (r *runner) ID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.config.Attach != nil {
+		return r.config.Attach.id()
+	}
 	if r.pid == 0 {
 		return ""
 	}
@@ -213,7 +227,7 @@ func (r *runner) ID() string {
 // PluginToHost lets go-plugin connect only to a socket that the plugin made in
 // its own folder.
 func (r *runner) PluginToHost(network, address string) (string, string, error) {
-	if err := checkAddress(r.dir, network, address); err != nil {
+	if err := r.checkAddress(network, address); err != nil {
 		return "", "", err
 	}
 	r.mu.Lock()
@@ -227,9 +241,21 @@ func (r *runner) HostToPlugin(network, address string) (string, string, error) {
 	return network, address, nil
 }
 
+// checkAddress lets a plugin listen in its own folder, or where an operator says
+// that it does.
+func (r *runner) checkAddress(network, address string) error {
+	if a := r.config.Attach; a != nil && network == "unix" && address == a.Address {
+		return nil
+	}
+	return checkAddress(r.dir, network, address)
+}
+
 func (r *runner) process() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.config.Attach != nil {
+		return r.config.Attach.PID
+	}
 	return r.pid
 }
 
