@@ -49,6 +49,8 @@ type PluginStatus struct {
 	FailedAt time.Time `json:"failedAt,omitzero"`
 	// Digest is the SHA-256 of the file that runs, in hex.
 	Digest string `json:"digest,omitempty"`
+	// Content is the SHA-256 of what the file holds, as far as it was read.
+	Content string `json:"content,omitempty"`
 	// PID is 0 if no process runs.
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started,omitzero"`

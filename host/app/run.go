@@ -226,7 +226,7 @@ func (d *daemon) ready(stopping <-chan struct{}) error {
 }
 
 func (d *daemon) status(stopping <-chan struct{}) control.Status {
-	s := control.Status{Version: d.version, PID: os.Getpid(), Started: d.started, URL: d.url}
+	s := control.Status{Version: d.version, PID: os.Getpid(), Started: d.started, URL: d.url, Plugins: d.plugins.Folder()}
 	if err := d.ready(stopping); err != nil {
 		s.NotReady = err.Error()
 	}

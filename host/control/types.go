@@ -14,6 +14,8 @@ type Status struct {
 	Started time.Time `json:"started"`
 	// URL is where its API is served, without the path.
 	URL string `json:"url"`
+	// Plugins is the folder that plugins are dropped into, an absolute path.
+	Plugins string `json:"plugins"`
 	// NotReady says why it is not ready yet; empty if it is.
 	NotReady string `json:"notReady,omitempty"`
 }

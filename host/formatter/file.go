@@ -31,6 +31,7 @@ type file struct {
 	comparison *host.Comparison
 	history    *history
 	trial      trial
+	content    string // the digest of what the file holds, once it was copied
 
 	// Only the file's goroutine uses these.
 	pending *sight   // what is to be copied
@@ -45,8 +46,7 @@ type file struct {
 	stale bool
 	// lone: good can't be started, so that next can't be compared with it.
 	lone    bool
-	content string // the digest of what the file holds, once it was copied
-	first   bool   // it is of the first scan, and not worked off
+	first   bool // it is of the first scan, and not worked off
 	arrived bool
 }
 

@@ -84,6 +84,9 @@ func New(config Config) (*Plugins, error) {
 	}, nil
 }
 
+// Folder returns the absolute path of the folder that plugins are dropped into.
+func (p *Plugins) Folder() string { return p.config.Folder }
+
 // Ready returns a channel that is closed when every file that was there at the
 // start is active, rejected or backing off. A file that is still being written
 // then is not waited for.

@@ -14,6 +14,7 @@ import (
 func (f *file) describe(now time.Time) host.PluginStatus {
 	s := host.PluginStatus{File: f.name, Restarts: f.restarts, Failure: f.failure, FailedAt: f.failedAt}
 	s.State, s.Reason = f.state(now)
+	s.Content = f.content
 	s.Comparison, s.Versions = f.comparison, slices.Clone(f.history.Versions)
 	if f.held != nil {
 		s.Held = f.held.digest

@@ -15,7 +15,7 @@ func newPlugin() *cobra.Command {
 	return family(&cobra.Command{
 		Use:   "plugin",
 		Short: "Write a formatter plugin",
-	}, newPluginNew())
+	}, newPluginNew(), newPluginDev())
 }
 
 func newPluginNew() *cobra.Command {
