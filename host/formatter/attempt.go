@@ -130,7 +130,12 @@ func (f *file) copy(ctx context.Context) error {
 	known := *f.history.seen(v.digest, time.Now())
 	f.held = nil
 	f.content = v.digest
+	dropped := f.history.dropped
+	f.history.dropped = nil
 	f.plugins.mu.Unlock()
+	for _, digest := range dropped {
+		f.plugins.forget(digest)
+	}
 	_ = f.remember(ctx)
 	switch {
 	case known.Quarantined != "":

@@ -184,6 +184,17 @@ func (c *copies) keep(digests ...string) {
 	}
 }
 
+// remove removes a copy. A process that runs from it goes on.
+func (c *copies) remove(digest string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.used, digest)
+	if err := os.Remove(filepath.Join(c.folder, digest)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // sweep removes the copies that nobody has asked for since we started.
 func (c *copies) sweep() error {
 	c.mu.Lock()

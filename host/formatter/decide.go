@@ -106,7 +106,7 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 		case <-ctx.Done():
 		}
 	}()
-	defer p.forget(v)
+	defer p.forget(v.digest)
 	next, err := p.launch(ctx, filepath.Base(path), v, p.current(false))
 	if err != nil {
 		return host.Comparison{}, fmt.Errorf("%s can't be started: %w", path, err)
@@ -124,16 +124,16 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 	return p.compare(ctx, filepath.Base(path), active, next)
 }
 
-// forget removes the copy of a version that no file has in its history.
-func (p *Plugins) forget(v version) {
+// forget removes the copy of a version unless a file has it in its history.
+func (p *Plugins) forget(digest string) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, f := range p.files {
-		if f.history.find(v.digest) != nil {
+		if f.history.find(digest) != nil {
 			return
 		}
 	}
-	if err := os.Remove(v.path); err != nil {
-		p.log.Warn("copy of a plugin not removed", "path", v.path, "error", err)
+	if err := p.copies.remove(digest); err != nil {
+		p.log.Warn("copy of a plugin not removed", "error", err)
 	}
 }

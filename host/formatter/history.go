@@ -31,6 +31,7 @@ type history struct {
 	records  host.Records
 	file     string
 	revision uint64
+	dropped  []string // digests that were forgotten, whose copies can go
 }
 
 // openHistory reads what is remembered of a file.
@@ -108,10 +109,14 @@ func (h *history) prune() {
 			if v.Digest == h.Active || v.Digest == spare || v.Quarantined != "" || neverServed != v.Served.IsZero() {
 				continue
 			}
+			h.dropped = append(h.dropped, v.Digest)
 			h.Versions = slices.Delete(h.Versions, i, i+1)
 		}
 	}
 	// Even quarantines come to an end.
+	for _, v := range h.Versions[min(len(h.Versions), maxVersions):] {
+		h.dropped = append(h.dropped, v.Digest)
+	}
 	h.Versions = h.Versions[:min(len(h.Versions), maxVersions)]
 }
 
