@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"unicode/utf8"
@@ -119,9 +120,38 @@ func inspectScript(head []byte) string {
 		return "its first line ends in a carriage return: save the script with Unix line ends"
 	}
 	if _, err := os.Stat(fields[0]); err != nil {
-		return fmt.Sprintf("its interpreter %q is not installed", clip(oneLine(fields[0], 200), 200))
+		return notInstalled(fields[0])
+	}
+	if filepath.Base(fields[0]) == "env" {
+		return inspectEnv(fields[1:])
 	}
 	return ""
+}
+
+// inspectEnv looks for the program that env would run, as in "env -S node -x".
+func inspectEnv(args []string) string {
+	for _, arg := range args {
+		switch {
+		case strings.HasPrefix(arg, "-"), strings.Contains(arg, "="):
+			continue
+		case strings.Contains(arg, "/"):
+			if _, err := os.Stat(arg); err == nil {
+				return ""
+			}
+			return notInstalled(arg)
+		}
+		for _, folder := range filepath.SplitList(pluginPath) {
+			if _, err := os.Stat(filepath.Join(folder, arg)); err == nil {
+				return ""
+			}
+		}
+		return notInstalled(arg) + " in " + strings.ReplaceAll(pluginPath, ":", " or ")
+	}
+	return ""
+}
+
+func notInstalled(interpreter string) string {
+	return fmt.Sprintf("its interpreter %q is not installed", clip(oneLine(interpreter, 200), 200))
 }
 
 func otherComputer(built string) string {

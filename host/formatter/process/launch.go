@@ -81,11 +81,14 @@ func startCommand(cmd *exec.Cmd) error {
 	}
 }
 
+// pluginPath is the PATH of every plugin, which env finds interpreters by.
+const pluginPath = "/usr/bin:/bin"
+
 // environment returns the whole environment of a plugin. Nothing of the
 // daemon's own is in it but the level of its log.
 func environment(dir string, level hclog.Level, goPlugin []string) []string {
 	return append([]string{
-		"TZ=UTC", "LANG=C.UTF-8", "HOME=/", "PATH=/usr/bin:/bin", "TMPDIR=" + dir,
+		"TZ=UTC", "LANG=C.UTF-8", "HOME=/", "PATH=" + pluginPath, "TMPDIR=" + dir,
 		"RESTANTE_LOG_LEVEL=" + level.String(),
 	}, goPlugin...)
 }

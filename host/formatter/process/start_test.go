@@ -36,6 +36,7 @@ func TestFilesThatAreNoPlugins(t *testing.T) {
 		{"text", []byte("id,name\n1,Ann\n"), "it is a text file that begins with \"id,name 1,Ann\"", true},
 		{"empty", nil, "the file is empty", true},
 		{"no interpreter", []byte("#!/usr/bin/does-not-exist -x\n"), `its interpreter "/usr/bin/does-not-exist" is not installed`, false},
+		{"no program for env", []byte("#!/usr/bin/env does-not-exist\n"), `its interpreter "does-not-exist" is not installed in /usr/bin or /bin`, false},
 		{"carriage return", []byte("#!/bin/sh\r\necho\r\n"), "carriage return", false},
 		{"script", []byte("#!/bin/sh\necho hello world\nexit 4\n"), "it exited with status 4 before it announced itself; it printed: hello world", false},
 		{"other machine", foreign, "it is a program for linux/" + other + ", and this computer is linux/" + runtime.GOARCH, true},

@@ -3,9 +3,14 @@ package process
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
+
+// envNotFound is the exit status of env, and of shells, when there is no such
+// program (POSIX, env).
+const envNotFound = 127
 
 // startError says in words why the process did not come up. err is what
 // go-plugin made of it, which is shown only if nothing better is known.
@@ -35,6 +40,8 @@ func (p *Process) startError(err error, timedOut bool) error {
 		} else {
 			e.Reason = "it was ended by a signal (" + exit.Signal + ") before it was ready; the file may be damaged"
 		}
+	case exit.Code == envNotFound && inspect(p.config.Path) != "":
+		e.Reason = inspect(p.config.Path)
 	case exit.Signal == "" && !announced:
 		e.Reason = fmt.Sprintf("it is not a formatter plugin, or gave up: it exited with status %d before it announced itself%s", exit.Code, printed(noise, exit.Stderr))
 	case exit.Signal == "":
@@ -69,8 +76,10 @@ func explainLaunch(path string, err error) (reason string, permanent bool) {
 		return "the system can't run this file: it is damaged, or made for another kind of computer", true
 	case errors.Is(err, syscall.ENOENT) && fault != "":
 		return fault, false // the interpreter may be installed
+	case errors.Is(err, syscall.EACCES) && noExec(path):
+		return fmt.Sprintf("the file system of %s is mounted with noexec, so nothing can be run from it: keep the data folder elsewhere, or remount it with exec", filepath.Dir(path)), false
 	case errors.Is(err, syscall.EACCES):
-		return "the system does not let it run: the daemon's folder may be mounted with noexec, or its interpreter is not executable", false
+		return "the system does not let it run: its interpreter may not be executable, or a security module of the system forbids it", false
 	case errors.Is(err, syscall.ETXTBSY):
 		return "its file is still open for writing", false
 	}

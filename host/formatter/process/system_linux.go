@@ -23,6 +23,12 @@ func resident(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// noExec tells whether a file is on a file system that nothing can be run from.
+func noExec(path string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(path, &s) == nil && s.Flags&unix.ST_NOEXEC != 0
+}
+
 // parentDeath has the kernel kill the process when the thread that started it
 // ends, and so when the daemon dies, however it dies.
 func parentDeath(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL }
