@@ -20,6 +20,7 @@ const (
 	maxGroupName   = 128
 	maxTitle       = 200
 	maxDescription = 4000
+	maxSchedule    = 200
 	maxFilename    = 255
 
 	maxSettings           = 100
@@ -96,7 +97,7 @@ func (g Group) faults() []error {
 	if err := checkText(g.Description, maxDescription); err != nil {
 		fault("Description: %w", err)
 	}
-	if err := checkLine(g.Schedule, maxDescription); err != nil {
+	if err := checkLine(g.Schedule, maxSchedule); err != nil {
 		fault("Schedule: %w", err)
 	}
 	if g.Method == Poll && g.Schedule != "" {

@@ -52,7 +52,7 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 		case <-within.Done():
 		}
 	}()
-	for _, declared := range from.description.Groups {
+	for _, declared := range serving.description.Groups {
 		if _, foreign := refused[declared.Name]; foreign || !declared.Formats {
 			continue
 		}

@@ -44,8 +44,10 @@ type file struct {
 	refusal trouble
 	// stale: what is active has other settings than it should.
 	stale bool
-	// lone: good can't be started, so that next can't be compared with it.
+	// lone: good can't be started, or does not live for long enough, for next to
+	// be compared with it. spoiled counts how often it ended meanwhile.
 	lone    bool
+	spoiled int
 	first   bool // it is of the first scan, and not worked off
 	arrived bool
 }
@@ -157,7 +159,7 @@ func (f *file) live(ctx context.Context) {
 func (f *file) settled(ctx context.Context, seen sight) {
 	f.backoff.reset()
 	f.timer.Stop()
-	f.pending, f.next, f.refusal, f.lone = nil, nil, trouble{}, false
+	f.pending, f.next, f.refusal, f.lone, f.spoiled = nil, nil, trouble{}, false, 0
 	if seen.fault != "" {
 		f.refusal = trouble{reason: seen.fault, permanent: true}
 		f.plugins.log.Warn("plugin file rejected", "file", f.name, "reason", seen.fault)
@@ -195,6 +197,13 @@ func (f *file) crashed(ctx context.Context) {
 	p.retire(ctx, f, r)
 	uptime := time.Since(r.process.Started())
 	if uptime >= p.config.Stable {
+		f.backoff.reset()
+	}
+	if f.next != nil {
+		f.spoiled++
+	}
+	if f.spoiled > 1 { // its successor, which may mend it, does not wait for it again
+		f.lone = true
 		f.backoff.reset()
 	}
 	t := trouble{reason: exit.String()}

@@ -100,6 +100,9 @@ func (p *Plugins) Run(ctx context.Context) error {
 		return errors.New("run plugins: Run was called before")
 	}
 	context.AfterFunc(ctx, func() { close(p.stopping) })
+	if err := process.CloseOnExec(); err != nil {
+		p.log.Warn("files that the daemon was started with are open in plugins, too", "error", err)
+	}
 	if err := process.SweepSockets(p.config.Sockets); err != nil {
 		p.log.Warn("sockets of an earlier run remain", "error", err)
 	}

@@ -71,7 +71,7 @@ func TestPluginDev(t *testing.T) {
 	write("main.go", strings.Replace(string(source), `"1.0.0"`, `"1.1.0"`, 1)+"\nfunc init() { println(\"so long\"); panic(\"no\") }\n")
 	until("Built, but it does not serve")
 	write("main.go", strings.Replace(string(source), `'\n'`, `';'`, 1))
-	text = until("2 messages, 2 of them are written differently")
+	until("2 messages, 2 of them are written differently")
 	write("main.go", strings.Replace(string(source), `'\n'`, `';'`, 1))
 	until("it is the same program as before")
 

@@ -69,7 +69,9 @@ func (c *checker) starts(ctx context.Context) bool {
 			if len(e.Output) > 3 { // else the reason has them all
 				l.Details = quoted(e.Output)
 			}
-			l.Do = "a plugin prints its handshake line first: build it with the SDK, or see the protocol's description"
+			if !e.Permanent { // else the reason says what to do
+				l.Do = "a plugin prints its handshake line first: build it with the SDK, or see docs/plugin-protocol.md"
+			}
 		}
 	}
 	c.check("", "start", func(l *Check) {

@@ -127,13 +127,7 @@ func (p *Process) callError(ctx, within context.Context, err error, limit time.D
 	// A process that ends breaks the connection, and that may be noticed a
 	// moment before its end is.
 	if code == codes.Unavailable {
-		wait := time.NewTimer(lostGrace + 500*time.Millisecond)
-		defer wait.Stop()
-		select {
-		case <-p.Done():
-		case <-within.Done():
-		case <-wait.C:
-		}
+		p.awaitEnd(within)
 	}
 	select {
 	case <-p.Done():
@@ -152,10 +146,38 @@ func (p *Process) callError(ctx, within context.Context, err error, limit time.D
 		return fmt.Errorf("%w: it is larger than %s", ErrBadReply, size(p.config.MaxMessageBytes))
 	case code == codes.ResourceExhausted && strings.Contains(text, "larger than max"):
 		return &FailedError{Text: "the batch is larger than the plugin accepts: its gRPC server needs a higher limit for messages (" + text + ")"}
+	case code == codes.Internal && strings.Contains(text, "failed to unmarshal the received message"):
+		return fmt.Errorf("%w: it is no valid protobuf message, or a text in it is not UTF-8", ErrBadReply)
 	case code == codes.Unimplemented:
 		return &FailedError{Text: "the plugin does not have this call: " + text}
 	}
 	return &FailedError{Text: text}
+}
+
+// awaitEnd returns when the process has ended if its connection is lost, or is in
+// a moment. A plugin may also say that it is unavailable, and live on.
+func (p *Process) awaitEnd(ctx context.Context) {
+	moment, wait := time.NewTimer(50*time.Millisecond), time.NewTimer(lostGrace+500*time.Millisecond)
+	defer moment.Stop()
+	defer wait.Stop()
+	select {
+	case <-p.Done():
+		return
+	case <-moment.C:
+		select {
+		case <-p.lost:
+		default:
+			return
+		}
+	case <-p.lost:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+	case <-wait.C:
+	}
 }
 
 // size writes a number of bytes for people.

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -81,7 +82,12 @@ func (p *Process) connect() error {
 		return fmt.Errorf("connect: got a %T", service)
 	}
 	p.protocol, p.formatter = protocol, formatter
-	return nil
+	select {
+	case <-p.lost:
+		return errors.New("nothing listens at the socket that it announced, or it closed the connection at once")
+	default:
+		return nil
+	}
 }
 
 // dial makes the one connection of a process. A second one would mean that the

@@ -29,6 +29,10 @@ func noExec(path string) bool {
 	return unix.Statfs(path, &s) == nil && s.Flags&unix.ST_NOEXEC != 0
 }
 
+// CloseOnExec keeps what the daemon inherited open, such as a pipe of the shell
+// that started it, from its plugins. Go opens everything of its own like that.
+func CloseOnExec() error { return unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) }
+
 // parentDeath has the kernel kill the process when the thread that started it
 // ends, and so when the daemon dies, however it dies.
 func parentDeath(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL }

@@ -19,6 +19,9 @@ type Spec struct {
 	Groups  []string
 	// Start is how it starts; "" is properly. See start.
 	Start string
+	// Mode is what it does wrong once it has started; "" is nothing. See
+	// newHostile.
+	Mode string
 }
 
 const trailer = "\nrestante test plugin"

@@ -69,6 +69,14 @@ func start(s Spec) {
 		defer func() { _ = l.Close() }()
 		fmt.Printf("1|1|unix|%s|grpc|\n", path)
 		forever()
+	case "stopped":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		forever()
+	case "link": // announces what a link leads to
+		path := os.Getenv(plugin.EnvUnixSocketDir) + "/s"
+		_ = os.Symlink(arg, path)
+		fmt.Printf("1|1|unix|%s|grpc|\n", path)
+		forever()
 	case "close-stdout":
 		_ = os.Stdout.Close()
 		forever()
@@ -83,7 +91,7 @@ func start(s Spec) {
 	case "netrpc":
 		plugin.Serve(&plugin.ServeConfig{
 			HandshakeConfig:  handshake.Config(),
-			VersionedPlugins: handshake.Plugin(&service{spec: s}),
+			VersionedPlugins: handshake.Plugin(newService(s)),
 		})
 	case "stdin": // ends only when its standard input does
 		go serve(s)
@@ -100,12 +108,17 @@ func start(s Spec) {
 }
 
 func serve(s Spec) {
+	own := newService(s)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  handshake.Config(),
-		VersionedPlugins: handshake.Plugin(&service{spec: s}),
+		VersionedPlugins: handshake.Plugin(own),
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(handshake.MaxMessageBytes))...)
+			opts = append(opts, grpc.MaxRecvMsgSize(handshake.MaxMessageBytes))
+			if own.server != nil {
+				opts = append(opts, own.server()...)
+			}
+			return grpc.NewServer(opts...)
 		},
 	})
 }

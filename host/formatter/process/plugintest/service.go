@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,6 +33,20 @@ var stdout, stderr = os.Stdout, os.Stderr
 type service struct {
 	formatterv1.UnimplementedFormatterServer
 	spec Spec
+	hostile
+
+	mu                sync.Mutex
+	discoveries, asks int // calls so far
+}
+
+func newService(s Spec) *service { return &service{spec: s, hostile: newHostile(s.Mode)} }
+
+// count adds a call to a counter and returns its number.
+func (s *service) count(calls *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*calls++
+	return *calls
 }
 
 func ignoreTerm() { signal.Ignore(syscall.SIGTERM, syscall.SIGINT) }
@@ -68,6 +83,13 @@ func (s *service) Discover(context.Context, *formatterv1.DiscoverRequest) (*form
 		}
 		r.Groups = append(r.Groups, g)
 	}
+	n := s.count(&s.discoveries)
+	if n == 1 && s.first != nil {
+		s.first()
+	}
+	if s.discover != nil {
+		return r, s.discover(n, r)
+	}
 	return r, nil
 }
 
@@ -95,7 +117,11 @@ func (s *service) WriteMessages(ctx context.Context, q *formatterv1.WriteMessage
 	if d.Body == nil {
 		d.Body = body.Bytes()
 	}
-	return &formatterv1.WriteMessagesResponse{Document: d}, nil
+	r := &formatterv1.WriteMessagesResponse{Document: d}
+	if s.write != nil {
+		return r, s.write(s.count(&s.asks), r)
+	}
+	return r, nil
 }
 
 func act(ctx context.Context, do Do, m *formatterv1.Message, d *formatterv1.Document, body *bytes.Buffer) (*formatterv1.WriteMessagesResponse, error, bool) {
