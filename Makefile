@@ -6,7 +6,7 @@ GO      := go
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
 
-.PHONY: help build run test check deps generate bench crash swaps real-input fuzz clean
+.PHONY: help build run test check deps contract generate bench crash swaps real-input fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,9 +22,10 @@ test: deps check ## install what the tests need, run every check and test
 	$(GO) test -race -timeout 20m ./...
 
 deps: ## install what the tests need, with apt
-	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps; do \
+	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps python3:python3 node:nodejs npm:npm; do \
 	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p#*:}"; done; \
-	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$missing; fi
+	PATH=/usr/bin:/bin python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing="$$missing python3-grpcio python3-protobuf"; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
 
 check: ## format, vet, static checks, generated code, go.mod, other systems
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted; exit 1; }
@@ -35,7 +36,12 @@ check: ## format, vet, static checks, generated code, go.mod, other systems
 	@before=$$(cat proto/formatter/v1/*.go | cksum); $(MAKE) -s generate >/dev/null && \
 	  [ "$$before" = "$$(cat proto/formatter/v1/*.go | cksum)" ] || { echo "generated code was out of date; make generate has mended it"; exit 1; }
 	$(GO) mod tidy -diff
-	bash -n examples/*.sh .ci/run
+	bash -n examples/*.sh examples/*/*.sh .ci/run
+
+contract: ## copies of formatter.proto for plugins in other languages
+	cp proto/formatter/v1/formatter.proto host/scaffold/templates/
+	awk '/^```proto$$/ {print; while ((getline line < "proto/formatter/v1/formatter.proto") > 0) print line; inside = 1; next} \
+	  /^```$$/ {inside = 0} !inside' docs/plugin-protocol.md > docs/.page && mv docs/.page docs/plugin-protocol.md
 
 generate: ## Go code from proto/**/*.proto
 	$(GO) run ./proto/generate proto
@@ -58,7 +64,7 @@ real-input: ## all 329 real webhooks of @octokit/webhooks-examples through every
 
 fuzz: ## every fuzz target for half a minute
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s $$p || exit 1; done; done
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 30s -fuzzminimizetime 10x $$p || exit 1; done; done
 
 clean: ## remove what was built, and the data of the demo and the tour
 	rm -rf bin run tour

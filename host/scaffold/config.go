@@ -11,15 +11,28 @@ import (
 // sdkModule is the module that the SDK belongs to.
 const sdkModule = "github.com/restante/restante"
 
+// Language is a language that plugins are written in.
+type Language string
+
+// The languages. The zero value stands for Go.
+const (
+	Go     Language = "go"
+	Python Language = "python"
+	Node   Language = "node"
+)
+
 // Config says what repository is written.
 type Config struct {
+	// Language is what the plugin is written in: Go if empty.
+	Language Language
 	// Name is the plugin's name: letters, digits and, inside, "-", "_" and
 	// "."; at most 64 bytes.
 	Name string
 	// Dir is the folder, which is made if it is missing and must be empty:
 	// Name if empty.
 	Dir string
-	// Module is the path of the Go module: example.com/NAME if empty.
+	// Module is the path of the Go module: example.com/NAME if empty. It must be
+	// empty for other languages, which make no use of Checkout and Version.
 	Module string
 	// Group is the group that the plugin formats: Name if empty.
 	Group string
@@ -45,6 +58,13 @@ var (
 func (c Config) withDefaults() (Config, error) {
 	if !nameForm.MatchString(c.Name) {
 		return c, fmt.Errorf("%w: the plugin's name %q is not 1 to 64 letters, digits and, inside, \"-\", \"_\" and \".\"", ErrBadName, c.Name)
+	}
+	c.Language = cmp.Or(c.Language, Go)
+	switch {
+	case c.Language != Go && c.Language != Python && c.Language != Node:
+		return c, fmt.Errorf("%w: the language %q is none of go, python and node", ErrBadName, c.Language)
+	case c.Language != Go && c.Module != "":
+		return c, fmt.Errorf("%w: a module path is for Go, and the plugin is in %s", ErrBadName, c.Language)
 	}
 	c.Dir = cmp.Or(c.Dir, c.Name)
 	c.Group = cmp.Or(c.Group, c.Name)

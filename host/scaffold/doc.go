@@ -1,5 +1,5 @@
-// Package scaffold writes the repository of a new formatter plugin in Go: one
-// that builds and passes its tests as it is.
+// Package scaffold writes the repository of a new formatter plugin in Go, Python
+// or JavaScript: one that builds and passes its checks as it is.
 //
 // Start with Write. The files are made from those in templates, which are
 // embedded; paths.go names them.

@@ -10,6 +10,42 @@ import (
 	"testing"
 )
 
+// TestOtherLanguages sees that the files are whole, for names of any length. The
+// commands' tests build them.
+func TestOtherLanguages(t *testing.T) {
+	for _, l := range []Language{Python, Node} {
+		for _, name := range []string{"a", strings.Repeat("long.name-", 6) + "x"} {
+			dir := filepath.Join(t.TempDir(), "new")
+			r, err := Write(Config{Language: l, Name: name, Dir: dir, Group: name + ":all"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Language != l || len(r.Files) < 7 {
+				t.Errorf("Write = %+v", r)
+			}
+			for _, f := range r.Files {
+				text, err := os.ReadFile(filepath.Join(dir, f))
+				if err != nil || !bytes.HasSuffix(text, []byte("\n")) || bytes.Contains(text, []byte("{{")) || bytes.Contains(text, []byte("<no value>")) {
+					t.Errorf("%s is %.500q, %v", f, text, err)
+				}
+			}
+		}
+	}
+}
+
+// TestContract holds the embedded copy of the contract, which can't be embedded
+// from where it is, to the contract.
+func TestContract(t *testing.T) {
+	const original = "../../proto/formatter/v1/formatter.proto"
+	want, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := templates.ReadFile("templates/formatter.proto"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("templates/formatter.proto is not %s (%v): run \"make contract\"", original, err)
+	}
+}
+
 // TestFormatted holds the templates to gofmt, for names of any length.
 func TestFormatted(t *testing.T) {
 	for _, name := range []string{"a", "student-records", strings.Repeat("long.name-", 6) + "x"} {
@@ -73,6 +109,8 @@ func TestBadNames(t *testing.T) {
 		"too long":         {Name: strings.Repeat("a", 65)},
 		"template":         {Name: "a{{.}}"},
 		"group":            {Name: "a", Group: "b c"},
+		"language":         {Name: "a", Language: "cobol"},
+		"module, Python":   {Name: "a", Language: Python, Module: "example.com/a"},
 		"module, space":    {Name: "a", Module: "example.com/a b"},
 		"module, slash":    {Name: "a", Module: "example.com/a/"},
 		"module, dots":     {Name: "a", Module: "example.com/../a"},

@@ -15,6 +15,8 @@ import (
 type Repository struct {
 	// Dir is the folder, as an absolute path.
 	Dir string
+	// Language is what the plugin is written in.
+	Language Language
 	// Name and Group are those of the plugin.
 	Name, Group string
 	// Files are the files, as paths within Dir.
@@ -31,15 +33,11 @@ type values struct {
 
 // Write writes the repository of a new plugin. It fails with an error that
 // wraps ErrBadName or ErrNotEmpty, or that of the file system, and overwrites
-// nothing. The module still needs "go mod tidy".
+// nothing. A module in Go still needs "go mod tidy".
 func Write(config Config) (Repository, error) {
 	c, err := config.withDefaults()
 	if err != nil {
 		return Repository{}, err
-	}
-	all, err := template.ParseFS(templates, "templates/*.tmpl")
-	if err != nil {
-		return Repository{}, fmt.Errorf("make plugin: %w", err)
 	}
 	v := values{
 		Name: c.Name, Group: c.Group, Module: c.Module, Require: c.require(), Replace: c.replacement(),
@@ -48,18 +46,33 @@ func Write(config Config) (Repository, error) {
 	if err := checkEmpty(c.Dir); err != nil {
 		return Repository{}, err
 	}
-	r := Repository{Dir: c.Dir, Name: c.Name, Group: c.Group}
-	for _, f := range files(c.Group) {
-		var text bytes.Buffer
-		if err := all.ExecuteTemplate(&text, f.template, v); err != nil {
+	r := Repository{Dir: c.Dir, Language: c.Language, Name: c.Name, Group: c.Group}
+	for _, f := range files(c.Language, c.Group) {
+		text, err := v.fill(f.source)
+		if err != nil {
 			return Repository{}, fmt.Errorf("make plugin: %w", err)
 		}
-		if err := writeNew(filepath.Join(c.Dir, filepath.FromSlash(f.path)), text.Bytes()); err != nil {
+		if err := writeNew(filepath.Join(c.Dir, filepath.FromSlash(f.path)), text); err != nil {
 			return Repository{}, fmt.Errorf("make plugin: %w", err)
 		}
 		r.Files = append(r.Files, f.path)
 	}
 	return r, nil
+}
+
+// fill returns the text of a file from its source.
+func (v values) fill(source string) ([]byte, error) {
+	text, err := templates.ReadFile("templates/" + source)
+	if err != nil || !strings.HasSuffix(source, ".tmpl") {
+		return text, err
+	}
+	t, err := template.New(source).Parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	var filled bytes.Buffer
+	err = t.Execute(&filled, v)
+	return filled.Bytes(), err
 }
 
 // checkEmpty returns an error that names the folder unless it is empty or

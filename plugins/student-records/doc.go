@@ -26,5 +26,7 @@
 // or XML 1.0 can't carry, is rejected with the names of all such fields.
 // Numbers keep their digits.
 //
+// The names of properties count in any case of their letters.
+//
 // It is written with package sdk alone.
 package main

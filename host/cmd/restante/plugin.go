@@ -23,15 +23,19 @@ func newPluginNew() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "new NAME",
-		Short: "Write the repository of a new plugin, which builds and passes its tests",
-		Long: `Write the repository of a new plugin in Go: a formatter to begin with, its tests
-with golden files, sample messages and a Makefile. It builds and passes its tests
-as it is. Nothing is overwritten.
+		Short: "Write the repository of a new plugin, which builds and passes its checks",
+		Long: `Write the repository of a new plugin: a formatter to begin with, sample messages
+and a Makefile. It builds, and passes "restante plugins check", as it is. Nothing
+is overwritten.
 
-NAME is the plugin's name: letters, digits and, inside, "-", "_" and ".". Run
-from within a checkout of Restante, the plugin is built with the SDK of that
-checkout; else with the SDK of this program's version.`,
+NAME is the plugin's name: letters, digits and, inside, "-", "_" and ".".
+
+In Go, the default, there are tests with golden files, too. Run from within a
+checkout of Restante, the plugin is built with the SDK of that checkout; else with
+the SDK of this program's version. A plugin in Python needs python3-grpcio and
+python3-protobuf where the daemon runs, and one for Node.js only node itself.`,
 		Example: `  restante plugin new student-records
+  restante plugin new student-records --lang python
   restante plugin new student-records --group student --module github.com/acme/student-records --dir ~/src/student-records`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,6 +53,7 @@ checkout; else with the SDK of this program's version.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Dir, "dir", "", "folder to write to, new or empty (default NAME)")
+	f.StringVar(&c.Language, "lang", "go", "language: go, python or node")
 	f.StringVar(&c.Module, "module", "", "path of the Go module (default example.com/NAME)")
 	f.StringVar(&c.Group, "group", "", "group that the plugin formats (default NAME)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
@@ -69,8 +74,12 @@ func nextSteps(w io.Writer, made app.NewRepository) {
 	if made.Incomplete != "" {
 		fmt.Fprintln(w, "  go mod tidy")
 	}
-	fmt.Fprintf(w, "  make test\n  make build\n  restante plugins check %s --samples %s=samples.ndjson\n", filepath.Join("bin", made.Name), made.Group)
-	fmt.Fprintln(w, "\nThen write your format in main.go; README.md says how to go on.")
+	source := map[string]string{"go": "main.go", "python": "plugin.py", "node": "plugin.js"}[made.Language]
+	if made.Language == "go" {
+		fmt.Fprintln(w, "  make test")
+	}
+	fmt.Fprintf(w, "  make build\n  restante plugins check %s --samples %s=samples.ndjson\n", filepath.Join("bin", made.Name), made.Group)
+	fmt.Fprintf(w, "\nThen write your format in %s; README.md says how to go on.\n", source)
 }
 
 // shellWord quotes a path where a shell would take it apart.

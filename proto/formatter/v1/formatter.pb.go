@@ -455,7 +455,8 @@ type Group struct {
 	// Whether FormatHTTPRequest is to be called for this group.
 	FormatsHttpRequest bool `protobuf:"varint,6,opt,name=formats_http_request,json=formatsHttpRequest,proto3" json:"formats_http_request,omitempty"`
 	// When messages of a SEND group are sent unless the operator says
-	// otherwise: five cron fields or a name such as "@daily". Optional.
+	// otherwise: five cron fields or a name such as "@daily", at most 200
+	// bytes. Optional.
 	Schedule      string `protobuf:"bytes,7,opt,name=schedule,proto3" json:"schedule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
