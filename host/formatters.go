@@ -68,6 +68,9 @@ type PluginStatus struct {
 	Usage PluginUsage `json:"usage"`
 	// Memory is what the process has in memory, in bytes; 0 if that is unknown.
 	Memory int64 `json:"memory,omitempty"`
+	// Sandbox says how far the process is shut in: "full", "no namespaces",
+	// "partial", "none" or "off", a colon, and what that means.
+	Sandbox string `json:"sandbox,omitempty"`
 	// Build is what the version that runs was built from.
 	Build PluginBuild `json:"build,omitzero"`
 	// LastExit is how the last process ended that ended by itself, was killed or

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // Defaults of the settings.
@@ -43,6 +45,11 @@ type Config struct {
 	// PluginsLock is enforce, require, warn or off; see formatter.LockMode.
 	// Empty is enforce.
 	PluginsLock string
+	// Sandbox is how much of a sandbox plugins must run in: enforce, best-effort
+	// or off; empty is enforce on Linux, and best-effort elsewhere, where there
+	// is none. Readable are paths that plugins may read; see formatter.Config.
+	Sandbox  string
+	Readable []string
 	// Reattach is JSON that names plugins which run under a debugger, as the SDK
 	// prints it; see formatter.Config.Attach. It may be empty.
 	Reattach string
@@ -55,12 +62,14 @@ type Config struct {
 
 // file is the configuration file, as HCL.
 type file struct {
-	Listen    *string `hcl:"listen"`
-	Data      *string `hcl:"data"`
-	Plugins   *string `hcl:"plugins"`
-	LogLevel  *string `hcl:"log_level"`
-	LogFormat *string `hcl:"log_format"`
-	Lock      *string `hcl:"plugins_lock"`
+	Listen    *string  `hcl:"listen"`
+	Data      *string  `hcl:"data"`
+	Plugins   *string  `hcl:"plugins"`
+	LogLevel  *string  `hcl:"log_level"`
+	LogFormat *string  `hcl:"log_format"`
+	Lock      *string  `hcl:"plugins_lock"`
+	Sandbox   *string  `hcl:"sandbox"`
+	Readable  []string `hcl:"readable,optional"`
 	Queues    []struct {
 		Name        string         `hcl:"name,label"`
 		Method      *string        `hcl:"method"`
@@ -74,8 +83,13 @@ type file struct {
 
 // pluginBlock is what is decided about one plugin.
 type pluginBlock struct {
-	Name     string  `hcl:"name,label"`
-	Swap     *string `hcl:"swap"`
+	Name     string   `hcl:"name,label"`
+	Swap     *string  `hcl:"swap"`
+	Sandbox  *string  `hcl:"sandbox"`
+	Memory   *string  `hcl:"memory"`
+	Files    *int     `hcl:"files"`
+	Threads  *int     `hcl:"threads"`
+	Readable []string `hcl:"readable,optional"`
 	Settings *struct {
 		Body hcl.Body `hcl:",remain"`
 	} `hcl:"settings,block"`
@@ -134,6 +148,8 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	text(&c.LogLevel, f.LogLevel)
 	text(&c.LogFormat, f.LogFormat)
 	text(&c.PluginsLock, f.Lock)
+	text(&c.Sandbox, f.Sandbox)
+	c.Readable = f.Readable
 	faults = f.applyPlugins(c, scope)
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -202,6 +218,12 @@ func (c *Config) complete() error {
 	orDefault(&c.LogLevel, DefaultLogLevel)
 	orDefault(&c.LogFormat, "auto")
 	orDefault(&c.PluginsLock, string(formatter.LockEnforce))
+	if orDefault(&c.Sandbox, "enforce"); runtime.GOOS != "linux" && c.Sandbox == "enforce" {
+		c.Sandbox = "best-effort" // there is none
+	}
+	if _, err := sandbox.ParseMode(c.Sandbox); err != nil {
+		return err
+	}
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -14,6 +16,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/restante/restante/host/formatter"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagnostics) {
@@ -39,6 +42,9 @@ func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagn
 					fmt.Sprintf("swap is %q; use \"auto\", or \"approve\" to have a version that writes other documents wait for approval.", *b.Swap)))
 			}
 		}
+		if err := b.confine(&o); err != nil {
+			faults = append(faults, fault(place, "Bad sandbox", err.Error()+"."))
+		}
 		if b.Settings != nil {
 			var wrong hcl.Diagnostics
 			o.Settings, wrong = settings(b.Settings.Body, scope)
@@ -47,6 +53,54 @@ func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagn
 		c.PluginOptions[b.Name] = o
 	}
 	return faults
+}
+
+// confine reads how the plugin is to be shut in.
+func (b *pluginBlock) confine(o *formatter.Options) (err error) {
+	if b.Sandbox != nil {
+		if o.Sandbox, err = sandbox.ParseMode(*b.Sandbox); err != nil {
+			return err
+		}
+	}
+	if b.Memory != nil {
+		if o.Limits.Memory, err = parseSize(*b.Memory); err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
+	}
+	for _, n := range []struct {
+		name string
+		from *int
+		to   *int
+	}{{"files", b.Files, &o.Limits.Files}, {"threads", b.Threads, &o.Limits.Threads}} {
+		if n.from == nil {
+			continue
+		}
+		if *n.from < 1 {
+			return fmt.Errorf("%s is %d; it must be 1 or more", n.name, *n.from)
+		}
+		*n.to = *n.from
+	}
+	o.Readable = b.Readable
+	_, err = sandbox.New(sandbox.Config{Limits: o.Limits, Readable: o.Readable})
+	return err
+}
+
+// parseSize reads a number of bytes such as "512MiB"; "unlimited" is no limit.
+func parseSize(text string) (int64, error) {
+	if text == "unlimited" {
+		return sandbox.Unlimited, nil
+	}
+	number, factor := text, int64(1)
+	for unit, f := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if n, ok := strings.CutSuffix(text, unit); ok {
+			number, factor = strings.TrimSpace(n), f
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/factor {
+		return 0, fmt.Errorf("%q is not a size such as \"512MiB\", \"2GiB\" or \"unlimited\"", text)
+	}
+	return n * factor, nil
 }
 
 // settings reads the values of a plugin's settings. Only the plugin knows which

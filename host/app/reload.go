@@ -99,6 +99,7 @@ func keepFixed(c *Config, before Config) (changed []string) {
 		{"plugins", &c.Plugins, before.Plugins},
 		{"log_format", &c.LogFormat, before.LogFormat},
 		{"plugins_lock", &c.PluginsLock, before.PluginsLock},
+		{"sandbox", &c.Sandbox, before.Sandbox},
 	} {
 		if *s.to != s.before {
 			changed = append(changed, s.name)

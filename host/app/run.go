@@ -20,6 +20,7 @@ import (
 	"github.com/restante/restante/host/api"
 	"github.com/restante/restante/host/control"
 	"github.com/restante/restante/host/formatter"
+	"github.com/restante/restante/host/formatter/sandbox"
 	"github.com/restante/restante/host/metrics"
 )
 
@@ -29,6 +30,11 @@ const (
 	// flushEvery is how exactly the store knows when a key was last used.
 	flushEvery = time.Minute
 )
+
+// Trampoline must be the first call of a program that runs a daemon or checks a
+// plugin: the daemon starts its own program to become a plugin's process, and
+// then this does not return.
+func Trampoline() { sandbox.Main() }
 
 // Run runs a daemon until ctx ends, and then stops it: calls in flight are
 // answered, plugins end, the store is closed. It returns nil after such a stop.
@@ -105,6 +111,8 @@ func (d *daemon) run(ctx context.Context) error {
 		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Options:     d.settled.plugin,
 		Attach:      attach,
+		Sandbox:     sandbox.Mode(d.config.Sandbox),
+		Readable:    d.config.Readable,
 		Observe:     d.metrics.Called,
 		HostVersion: d.version,
 		Log:         d.log.Named("plugins"),

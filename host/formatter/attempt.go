@@ -249,7 +249,7 @@ func (f *file) failed(ctx context.Context, err error) {
 		}
 	}
 	t.taken = errors.Is(err, errNameTaken)
-	if t.settings = errors.Is(err, errSettings); t.settings {
+	if t.settings = errors.Is(err, errSettings) || errors.Is(err, errSandbox); t.settings {
 		t.permanent, f.stale = true, false
 	}
 	if t.taken || errors.Is(err, errUnusable) || errors.Is(err, errHeld) || errors.Is(err, process.ErrBadReply) {

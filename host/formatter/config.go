@@ -13,6 +13,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // Config says where plugins are and within which limits they run.
@@ -37,6 +38,11 @@ type Config struct {
 	// Attach names plugins that somebody else runs, such as under a debugger.
 	// They have no deadlines, and come before files of the same plugins.
 	Attach map[string]Attachment
+	// Sandbox says how much of a sandbox plugins must run in, unless Options
+	// says otherwise; sandbox.Enforce if empty. Readable are more paths that
+	// plugins may read: see sandbox.Config.
+	Sandbox  sandbox.Mode
+	Readable []string
 	// Lock says what to do about files that the lock file does not pin;
 	// LockEnforce if empty.
 	Lock LockMode
@@ -78,6 +84,13 @@ type Options struct {
 	Approval bool
 	// Settings are values of the plugin's settings, as JSON, by their names.
 	Settings map[string]json.RawMessage
+	// Sandbox is the mode for this plugin; Config.Sandbox if empty. Limits bound
+	// its process, and Readable are paths that it may read beside
+	// Config.Readable. Until a plugin has said its name, what is set for the one
+	// that its file was, or is called like, holds.
+	Sandbox  sandbox.Mode
+	Limits   sandbox.Limits
+	Readable []string
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -100,6 +113,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Observe == nil {
 		c.Observe = func(string, host.GroupName, time.Duration, host.CallOutcome) {}
 	}
+	if _, err := sandbox.ParseMode(string(c.Sandbox)); err != nil {
+		return c, fmt.Errorf("plugins config: %w", err)
+	}
+	c.Sandbox = cmp.Or(c.Sandbox, sandbox.Enforce)
 	c.Lock = cmp.Or(c.Lock, LockEnforce)
 	c.Trial = cmp.Or(c.Trial, 10*time.Minute)
 	var err error

@@ -48,7 +48,7 @@ func (p *Plugins) attachAll(ctx context.Context) {
 // connect takes up a plugin that somebody else runs. Nothing has a deadline.
 func (f *file) connect(ctx context.Context) (*running, error) {
 	p := f.plugins
-	return p.start(ctx, version{}, p.current(false), process.Config{
+	return p.start(ctx, version{}, p.current(false), confinement{}, process.Config{
 		Name:            f.name,
 		Attach:          f.attach,
 		Sockets:         p.config.Sockets,

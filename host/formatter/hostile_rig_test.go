@@ -25,6 +25,7 @@ import (
 	"github.com/restante/restante/host/boltstore"
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/process/plugintest"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // Limits of the rig. The call limit is for a machine that is busy with what the
@@ -79,6 +80,7 @@ func newRig(t *testing.T) *rig {
 		Queues: r.queues, Records: store, Recent: recent(store),
 		Log:    hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &r.log, JSONFormat: true}),
 		Settle: 30 * time.Millisecond, Rescan: time.Second,
+		Sandbox:      sandbox.Off,
 		StartTimeout: rigStart, DiscoverTimeout: rigDiscover, CallTimeout: rigCall, Grace: rigGrace,
 		MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second,
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/process/plugintest"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 func TestMain(m *testing.M) {
@@ -59,6 +60,7 @@ func newShop(t *testing.T) *shop {
 		Settle:     60 * time.Millisecond,
 		Rescan:     500 * time.Millisecond,
 		Grace:      time.Second,
+		Sandbox:    sandbox.Off, // the race detector's memory would be over any limit
 		MinBackoff: 10 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
 	}
 	t.Cleanup(func() {

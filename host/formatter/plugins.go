@@ -26,6 +26,7 @@ type Plugins struct {
 	config Config
 	log    hclog.Logger
 	copies *copies
+	kernel kernel
 	ready  chan struct{}
 	// stopping is closed when Run is to return.
 	stopping chan struct{}
@@ -106,6 +107,7 @@ func (p *Plugins) Run(ctx context.Context) error {
 	if err := process.SweepSockets(p.config.Sockets); err != nil {
 		p.log.Warn("sockets of an earlier run remain", "error", err)
 	}
+	p.announceSandbox(ctx)
 	p.attachAll(ctx)
 	p.watch(ctx)
 	p.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ type running struct {
 	description process.Description
 	version     version
 	settings    string // a JSON object
+	confinement confinement
 	build       host.PluginBuild
 	usage       *usage // of its file; set before it is active
 
@@ -40,10 +40,25 @@ const maxCalls = 8
 
 // launch starts a version of a plugin, asks it what it is, and configures it.
 func (p *Plugins) launch(ctx context.Context, name string, v version, settings settingsFor) (*running, error) {
-	return p.start(ctx, v, settings, process.Config{
+	c := p.confinement(p.nameOf(name))
+	r, err := p.launchConfined(ctx, name, v, settings, c)
+	// Only now is it known which plugin it is.
+	if other, ok := errors.AsType[*confinedOtherwise](err); ok {
+		r, err = p.launchConfined(ctx, name, v, settings, other.want)
+	}
+	return r, err
+}
+
+func (p *Plugins) launchConfined(ctx context.Context, name string, v version, settings settingsFor, c confinement) (*running, error) {
+	command, err := p.command(ctx, name, v, c)
+	if err != nil {
+		return nil, err
+	}
+	return p.start(ctx, v, settings, c, process.Config{
 		Name:            name,
 		Path:            v.path,
-		Command:         func(string) (*exec.Cmd, error) { return command(name, v), nil },
+		Command:         command,
+		Memory:          c.memory(),
 		Sockets:         p.config.Sockets,
 		HostVersion:     p.config.HostVersion,
 		Log:             p.log,
@@ -55,14 +70,21 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 	})
 }
 
-func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, config process.Config) (*running, error) {
+// confinedOtherwise: the process is shut in as another plugin should be.
+type confinedOtherwise struct{ want confinement }
+
+func (e *confinedOtherwise) Error() string { return "it is another plugin whenever it is started" }
+
+func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, c confinement, config process.Config) (*running, error) {
 	started, err := process.Start(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{process: started, version: v, slots: make(chan struct{}, maxCalls)}
+	r := &running{process: started, version: v, confinement: c, slots: make(chan struct{}, maxCalls)}
 	if r.description, err = started.Discover(ctx); err != nil {
 		err = fmt.Errorf("it could not say what it is: %w", err)
+	} else if want := p.confinement(r.description.Name); want != c && v.path != "" {
+		err = &confinedOtherwise{want}
 	} else {
 		err = p.configure(ctx, r, settings)
 	}
@@ -78,11 +100,6 @@ func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, co
 		err = fmt.Errorf("%w: %s", err, started.Exit())
 	}
 	return nil, err
-}
-
-// command makes the command that runs a version.
-func command(name string, v version) *exec.Cmd {
-	return &exec.Cmd{Path: v.path, Args: []string{name}}
 }
 
 // group returns what the plugin declared of a group.

@@ -91,6 +91,7 @@ type Reconfigured struct {
 // that can't run with the new settings go on with the old ones. The result is in
 // the order of the files; plugins for which nothing changed are not in it.
 func (p *Plugins) Reconfigure(ctx context.Context) ([]Reconfigured, error) {
+	p.kernel.forget()
 	p.mu.RLock()
 	files := slices.Collect(maps.Values(p.files))
 	p.mu.RUnlock()
@@ -123,7 +124,7 @@ func (p *Plugins) Reconfigure(ctx context.Context) ([]Reconfigured, error) {
 // That documents differ is what the operator wants; that they can't be written
 // any more is not.
 func (f *file) proveSettings(ctx context.Context, r *running) error {
-	if f.active == nil || f.active.settings == r.settings {
+	if f.active == nil || f.active.settings == r.settings && f.active.confinement == r.confinement {
 		return nil
 	}
 	c, err := f.plugins.compare(ctx, f.name, f.active, r)
@@ -160,7 +161,8 @@ func (f *file) reconfigure(ctx context.Context) error {
 	if f.active != nil && !refused {
 		d := f.active.description
 		settings, err := f.plugins.current(f.former(f.active.version))(d)
-		if err == nil && settings == f.active.settings {
+		same := f.active.confinement == f.plugins.confinement(d.Name)
+		if err == nil && same && settings == f.active.settings {
 			return errNothingTo
 		}
 	} else if !refused {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/app"
 	"github.com/restante/restante/host/control"
 )
 
@@ -26,6 +27,7 @@ import (
 const beRestante = "RESTANTE_TEST_BE_RESTANTE"
 
 func TestMain(m *testing.M) {
+	app.Trampoline()
 	if os.Getenv(beRestante) != "" {
 		os.Unsetenv(beRestante)
 		main()

@@ -56,6 +56,9 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 	if p.PID != 0 {
 		row(w, "Process:", fmt.Sprintf("%d, since %s, %d restarts", p.PID, when(p.Started), p.Restarts))
 	}
+	if p.Sandbox != "" {
+		row(w, "Sandbox:", cell(p.Sandbox, 300))
+	}
 	row(w, "SHA-256:", orDash(p.Digest))
 	if b := p.Build; b != (host.PluginBuild{}) {
 		row(w, "Built from:", orDash(strings.TrimSpace(cell(b.Module+" "+b.Revision, 200))))

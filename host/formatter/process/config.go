@@ -33,6 +33,10 @@ type Config struct {
 	// go of.
 	Attach *Attachment
 
+	// Memory is how many bytes of memory the process may have, for it to know;
+	// Command holds it to that. 0 if there is no limit.
+	Memory int64
+
 	// Sockets is the folder in which each process gets its private folder; ""
 	// chooses one: see SocketFolder. Paths of sockets can't be longer than
 	// about 100 bytes.

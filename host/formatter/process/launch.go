@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -49,6 +50,11 @@ func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
 		cmd.Dir = "/"
 	}
 	cmd.Env = environment(r.dir, r.config.Log.GetLevel(), r.env)
+	if r.config.Memory > 0 {
+		// Go's collector works harder before it is too late. The rest is for
+		// what it does not count.
+		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(r.config.Memory/4*3, 10))
+	}
 	contain(cmd)
 	if err = startCommand(cmd); err != nil {
 		return nil, nil, nil, err

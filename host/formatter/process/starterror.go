@@ -8,6 +8,12 @@ import (
 	"syscall"
 )
 
+// What the sandbox ends with, and says first, when it can't be set up.
+const (
+	sandboxFailed = 125
+	sandboxPrefix = "restante: error: "
+)
+
 // envNotFound is the exit status of env, and of shells, when there is no such
 // program (POSIX, env).
 const envNotFound = 127
@@ -40,6 +46,8 @@ func (p *Process) startError(err error, timedOut bool) error {
 		} else {
 			e.Reason = "it was ended by a signal (" + exit.Signal + ") before it was ready; the file may be damaged"
 		}
+	case exit.Code == sandboxFailed && len(exit.Stderr) > 0 && strings.HasPrefix(exit.Stderr[0], sandboxPrefix):
+		e.Reason = strings.TrimPrefix(exit.Stderr[0], sandboxPrefix)
 	case exit.Code == envNotFound && inspect(p.config.Path) != "":
 		e.Reason = inspect(p.config.Path)
 	case exit.Signal == "" && !announced:
@@ -82,6 +90,9 @@ func explainLaunch(path string, err error) (reason string, permanent bool) {
 		return "the system does not let it run: its interpreter may not be executable, or a security module of the system forbids it", false
 	case errors.Is(err, syscall.ETXTBSY):
 		return "its file is still open for writing", false
+	}
+	if fault != "" {
+		return fault, false
 	}
 	var number syscall.Errno
 	if errors.As(err, &number) {

@@ -8,6 +8,9 @@ import (
 // Unlimited is the value of a limit that is not set.
 const Unlimited = -1
 
+// DefaultMemory is the default of Limits.Memory: 512 MiB.
+const DefaultMemory = 512 << 20
+
 // Limits bound what one process may use. Zero means the default.
 type Limits struct {
 	// Memory is how many bytes of data the process may have, touched or not:
@@ -30,7 +33,7 @@ func (l Limits) withDefaults() (Limits, error) {
 	}
 	// Less than this and no program starts, with errors that say nothing.
 	const leastMemory, leastFiles, leastThreads = 32 << 20, 16, 16
-	l.Memory = cmp.Or(l.Memory, 512<<20)
+	l.Memory = cmp.Or(l.Memory, DefaultMemory)
 	l.Files = cmp.Or(l.Files, 256)
 	l.Threads = cmp.Or(l.Threads, 256)
 	switch {
