@@ -12,8 +12,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 build: ## bin/restante and bin/plugins/*
-	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/restante ./host/cmd/restante
-	$(GO) build -trimpath -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/restante ./host/cmd/restante
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
 
 run: build ## a daemon with plugins and sample messages; prints the calls to try (LISTEN=127.0.0.1:8089)
 	@examples/run.sh $(LISTEN)
