@@ -8,6 +8,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/purity"
 )
 
 // grouped is the check of one group.
@@ -68,8 +69,8 @@ func (r *grouped) batch(ctx context.Context, name string, data []json.RawMessage
 			return
 		}
 		o, _, rejected := r.first.writeAccepted(ctx, batch(r.name, data))
-		if name == largeBatch && errors.Is(o.err, process.ErrBadReply) {
-			r.half(ctx, l, o.err, data)
+		if name == largeBatch && errors.Is(o.Err, process.ErrBadReply) {
+			r.half(ctx, l, o.Err, data)
 			return
 		}
 		r.judge(ctx, l, o, len(data), rejected)
@@ -77,7 +78,7 @@ func (r *grouped) batch(ctx context.Context, name string, data []json.RawMessage
 		for _, d := range data {
 			bytes += len(d)
 		}
-		if name == largeBatch && o.err == nil {
+		if name == largeBatch && o.Err == nil {
 			l.Seen = fmt.Sprintf("%s of %s: %s", count(len(data), "message"), size(bytes), l.Seen)
 		}
 	})
@@ -90,7 +91,7 @@ const largeBatch = "large batch"
 func (r *grouped) half(ctx context.Context, l *Check, fault error, data []json.RawMessage) {
 	data = data[:len(data)/2]
 	o, _, rejected := r.first.writeAccepted(ctx, batch(r.name, data))
-	if o.err != nil {
+	if o.Err != nil {
 		r.failed(ctx, l, &r.first, fault)
 		return
 	}
@@ -130,29 +131,29 @@ func (r *grouped) skip(ctx context.Context, l *Check) bool {
 }
 
 // judge fills in what came of a batch of n messages.
-func (r *grouped) judge(ctx context.Context, l *Check, o outcome, n int, rejected []host.Rejection) {
-	if o.err != nil {
-		r.failed(ctx, l, &r.first, o.err)
+func (r *grouped) judge(ctx context.Context, l *Check, o purity.Answer, n int, rejected []host.Rejection) {
+	if o.Err != nil {
+		r.failed(ctx, l, &r.first, o.Err)
 		return
 	}
 	switch {
 	case len(rejected) == n && n > 0:
-		l.Seen = fmt.Sprintf("rejected all of %s, %s", count(n, "message"), milliseconds(o.took))
+		l.Seen = fmt.Sprintf("rejected all of %s, %s", count(n, "message"), milliseconds(o.Took))
 		if !r.made {
 			l.warn("no sample could be formatted", "")
 		}
-	case len(o.rejections) > 0:
+	case len(o.Rejections) > 0:
 		l.Seen = fmt.Sprintf("rejected %s of %s, a few at a time", thousands(len(rejected)), count(n, "message"))
 		l.warn(fmt.Sprintf("given up after %d rounds", maxRounds), "look at the whole batch and reject everything that is wrong in one go")
 	default:
 		r.wrote = r.wrote || n > 0
-		l.Seen = fmt.Sprintf("%s, %s", about(o.document), milliseconds(o.took))
+		l.Seen = fmt.Sprintf("%s, %s", about(o.Document), milliseconds(o.Took))
 		if len(rejected) > 0 {
 			l.Seen += fmt.Sprintf("; rejected %s of %s", thousands(len(rejected)), count(n, "message"))
 		}
 	}
 	l.Details = reasons(rejected)
-	if o.document.Filename == "" && len(o.rejections) == 0 {
+	if o.Document.Filename == "" && len(o.Rejections) == 0 {
 		l.Seen += "; no file name"
 	}
 }

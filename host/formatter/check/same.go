@@ -2,12 +2,12 @@ package check
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/purity"
 )
 
 // atOnce is how many calls are made at the same time.
@@ -16,7 +16,7 @@ const atOnce = 8
 // repeated checks that a batch always gives the same bytes: in repeated calls,
 // in calls at the same time, and after a call that was cancelled.
 func (r *grouped) repeated(ctx context.Context) {
-	var reference outcome
+	var reference purity.Answer
 	var b host.Batch
 	known := false
 	r.check(r.name, "same bytes", func(l *Check) {
@@ -26,8 +26,8 @@ func (r *grouped) repeated(ctx context.Context) {
 		var accepted host.Batch
 		b = batch(r.name, filled(r.samples, sameMessages, sameBytes))
 		reference, accepted, _ = r.first.writeAccepted(ctx, b)
-		if reference.err != nil {
-			r.failed(ctx, l, &r.first, reference.err)
+		if reference.Err != nil {
+			r.failed(ctx, l, &r.first, reference.Err)
 			return
 		}
 		if len(accepted.Messages) > 0 {
@@ -55,10 +55,10 @@ func (r *grouped) repeated(ctx context.Context) {
 
 // repeats formats the batch over and over, in turn in the two processes and the
 // second half in another second, and tells whether all answers were the same.
-func (r *grouped) repeats(ctx context.Context, l *Check, b host.Batch, first outcome) bool {
-	runs := []outcome{first}
+func (r *grouped) repeats(ctx context.Context, l *Check, b host.Batch, first purity.Answer) bool {
+	runs := purity.Series{first}
 	for len(runs) < r.config.Repeats {
-		if len(runs) == (r.config.Repeats+1)/2 && !nextSecond(ctx, first.at) {
+		if len(runs) == (r.config.Repeats+1)/2 && !nextSecond(ctx, first.At) {
 			break
 		}
 		s := &r.first
@@ -66,51 +66,26 @@ func (r *grouped) repeats(ctx context.Context, l *Check, b host.Batch, first out
 			s = &r.second
 		}
 		o := (*s).write(ctx, b)
-		if o.err != nil {
-			r.failed(ctx, l, s, fmt.Errorf("run %d: %w", len(runs)+1, o.err))
+		if o.Err != nil {
+			r.failed(ctx, l, s, fmt.Errorf("run %d: %w", len(runs)+1, o.Err))
 			return false
 		}
 		runs = append(runs, o)
 	}
-	kinds := make(map[[sha256.Size]byte]bool)
-	differs := 0
-	for i, o := range runs {
-		kinds[o.digest()] = true
-		if differs == 0 && !o.same(first) {
-			differs = i
-		}
-	}
-	if differs == 0 {
+	found := runs.Find()
+	if found == nil {
 		l.Seen = fmt.Sprintf("%d runs over 2 processes gave the same %s", len(runs), what(first))
-		if seen := suspect(first, b); seen != "" {
+		if seen := purity.Suspect(first, b); seen != "" {
 			l.warn(seen, "take everything from the batch: another computer or day would give other bytes")
 		}
 		return true
 	}
-	l.is(Failed, fmt.Sprintf("%d different answers in %d runs over 2 processes", len(kinds), len(runs)),
-		"the same batch must always give the same bytes: documents are kept, compared and replayed")
-	if guess := cause(first, runs[differs]); guess != "" {
-		l.Do = guess + "; " + l.Do
+	l.is(Failed, found.String(), "the same batch must always give the same bytes: documents are kept, compared and replayed")
+	if found.Cause != "" {
+		l.Do = found.Cause + "; " + l.Do
 	}
-	if len(kinds) == 2 && steady(runs) {
-		l.Seen += "; each process agrees with itself"
-	}
-	l.Details = difference(first, runs[differs],
-		fmt.Sprintf("run 1 (process %d)", first.pid), fmt.Sprintf("run %d (process %d)", differs+1, runs[differs].pid))
+	l.Details = found.Details
 	return false
-}
-
-// steady tells whether all answers of each process are the same.
-func steady(runs []outcome) bool {
-	first := make(map[int]outcome)
-	for _, o := range runs {
-		if known, ok := first[o.pid]; !ok {
-			first[o.pid] = o
-		} else if !known.same(o) {
-			return false
-		}
-	}
-	return true
 }
 
 // nextSecond waits for the second after that of a time.
@@ -125,34 +100,30 @@ func nextSecond(ctx context.Context, since time.Time) bool {
 	}
 }
 
-func (o outcome) digest() [sha256.Size]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %v\n%s", o.document.ContentType, o.document.Filename, o.rejections, o.document.Body))
-}
-
 // what names an answer.
-func what(o outcome) string {
-	if len(o.rejections) > 0 {
-		return count(len(o.rejections), "rejection")
+func what(o purity.Answer) string {
+	if len(o.Rejections) > 0 {
+		return count(len(o.Rejections), "rejection")
 	}
-	return size(len(o.document.Body))
+	return size(len(o.Document.Body))
 }
 
-func (r *grouped) concurrent(ctx context.Context, l *Check, b host.Batch, reference outcome) {
-	answers := make([]outcome, atOnce)
+func (r *grouped) concurrent(ctx context.Context, l *Check, b host.Batch, reference purity.Answer) {
+	answers := make([]purity.Answer, atOnce)
 	var calls sync.WaitGroup
 	for i := range answers {
 		calls.Go(func() { answers[i] = r.first.write(ctx, b) })
 	}
 	calls.Wait()
 	for _, o := range answers {
-		if o.err != nil {
-			r.failed(ctx, l, &r.first, o.err)
+		if o.Err != nil {
+			r.failed(ctx, l, &r.first, o.Err)
 			return
 		}
-		if !o.same(reference) {
+		if !o.Same(reference) {
 			l.is(Failed, "calls at the same time gave other bytes than calls one after the other",
 				"formatters are called concurrently: keep nothing between calls that is not locked")
-			l.Details = difference(reference, o, "before", "now")
+			l.Details = purity.Difference(reference, o, "before", "now")
 			return
 		}
 	}
@@ -160,18 +131,18 @@ func (r *grouped) concurrent(ctx context.Context, l *Check, b host.Batch, refere
 }
 
 // cancelled gives up a large call, and then makes a usual one.
-func (r *grouped) cancelled(ctx context.Context, l *Check, b host.Batch, reference outcome, known bool) {
+func (r *grouped) cancelled(ctx context.Context, l *Check, b host.Batch, reference purity.Answer, known bool) {
 	within, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 	r.first.write(within, batch(r.name, filled(r.samples, manyMessages, largeBytes)))
 	o := r.first.write(ctx, b)
 	switch {
-	case o.err != nil:
-		r.failed(ctx, l, &r.first, o.err)
-	case known && !o.same(reference):
+	case o.Err != nil:
+		r.failed(ctx, l, &r.first, o.Err)
+	case known && !o.Same(reference):
 		l.is(Failed, "the call after a cancelled one gave other bytes", "keep nothing between calls")
-		l.Details = difference(reference, o, "before", "now")
+		l.Details = purity.Difference(reference, o, "before", "now")
 	default:
-		l.Seen = "the next call worked, " + milliseconds(o.took)
+		l.Seen = "the next call worked, " + milliseconds(o.Took)
 	}
 }

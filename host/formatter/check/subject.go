@@ -3,16 +3,15 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/purity"
 )
 
 // subject is one process of the plugin.
@@ -77,35 +76,9 @@ func (c *checker) revive(ctx context.Context, s **subject, hangs bool) error {
 	return err
 }
 
-// outcome is the answer to one batch: a document, rejections or an error.
-type outcome struct {
-	document   host.Document
-	rejections []host.Rejection
-	err        error
-	pid        int
-	at         time.Time
-	took       time.Duration
-}
-
 // write has a process format a batch.
-func (s *subject) write(ctx context.Context, b host.Batch) outcome {
-	o := outcome{pid: s.process.PID(), at: time.Now()}
-	o.document, o.rejections, o.err = s.process.WriteMessages(ctx, b)
-	o.took = time.Since(o.at)
-	if errors.Is(o.err, process.ErrEnded) {
-		o.err = fmt.Errorf("%w: %s", o.err, s.process.Exit())
-	}
-	return o
-}
-
-// same tells whether two answers are alike to the byte.
-func (o outcome) same(p outcome) bool {
-	if o.err != nil || p.err != nil {
-		return o.err != nil && p.err != nil && o.err.Error() == p.err.Error()
-	}
-	return reflect.DeepEqual(o.rejections, p.rejections) &&
-		o.document.ContentType == p.document.ContentType && o.document.Filename == p.document.Filename &&
-		string(o.document.Body) == string(p.document.Body)
+func (s *subject) write(ctx context.Context, b host.Batch) purity.Answer {
+	return purity.Ask(ctx, s.process, b)
 }
 
 // maxRounds is how often a batch is tried again without the messages that were
@@ -116,15 +89,15 @@ const maxRounds = 10
 // rejects, as the daemon does for a group that holds messages at fault. It
 // returns what is left of the batch, which may be nothing. After maxRounds the
 // answer still is a rejection.
-func (s *subject) writeAccepted(ctx context.Context, b host.Batch) (o outcome, accepted host.Batch, rejected []host.Rejection) {
+func (s *subject) writeAccepted(ctx context.Context, b host.Batch) (o purity.Answer, accepted host.Batch, rejected []host.Rejection) {
 	for round := 1; ; round++ {
 		o = s.write(ctx, b)
-		rejected = append(rejected, o.rejections...)
-		if o.err != nil || len(o.rejections) == 0 {
+		rejected = append(rejected, o.Rejections...)
+		if o.Err != nil || len(o.Rejections) == 0 {
 			return o, b, rejected
 		}
 		out := make(map[host.ID]bool)
-		for _, r := range o.rejections {
+		for _, r := range o.Rejections {
 			out[r.ID] = true
 		}
 		b.Messages = slices.DeleteFunc(slices.Clone(b.Messages), func(m host.Message) bool { return out[m.ID] })

@@ -1,4 +1,4 @@
-package check
+package purity
 
 import (
 	"bytes"
@@ -11,41 +11,41 @@ const (
 	contextAfter  = 48
 )
 
-// difference shows where two answers differ, with some of both. The labels say
+// Difference shows where two answers differ, with some of both. The labels say
 // whose each is.
-func difference(a, b outcome, labelA, labelB string) []string {
+func Difference(a, b Answer, labelA, labelB string) []string {
 	width := max(len(labelA), len(labelB))
 	both := func(x, y string) []string {
 		return []string{fmt.Sprintf("%-*s  %s", width, labelA, x), fmt.Sprintf("%-*s  %s", width, labelB, y)}
 	}
 	switch {
-	case len(a.rejections) > 0 || len(b.rejections) > 0:
+	case len(a.Rejections) > 0 || len(b.Rejections) > 0:
 		at := 0
-		for at < min(len(a.rejections), len(b.rejections)) && a.rejections[at] == b.rejections[at] {
+		for at < min(len(a.Rejections), len(b.Rejections)) && a.Rejections[at] == b.Rejections[at] {
 			at++
 		}
 		return both(rejection(a, at), rejection(b, at))
-	case a.document.ContentType != b.document.ContentType:
-		return both("content type "+a.document.ContentType, "content type "+b.document.ContentType)
-	case a.document.Filename != b.document.Filename:
-		return both("file name "+a.document.Filename, "file name "+b.document.Filename)
+	case a.Document.ContentType != b.Document.ContentType:
+		return both("content type "+a.Document.ContentType, "content type "+b.Document.ContentType)
+	case a.Document.Filename != b.Document.Filename:
+		return both("file name "+a.Document.Filename, "file name "+b.Document.Filename)
 	}
-	x, y := a.document.Body, b.document.Body
+	x, y := a.Document.Body, b.Document.Body
 	at := firstDifference(x, y)
-	lines := []string{fmt.Sprintf("first different byte: %s, in line %s; they have %s and %s",
-		thousands(at), thousands(bytes.Count(x[:at], []byte("\n"))+1), thousands(len(x)), count(len(y), "byte"))}
+	lines := []string{fmt.Sprintf("first different byte: %d, in line %d; they have %d and %d bytes",
+		at, bytes.Count(x[:at], []byte("\n"))+1, len(x), len(y))}
 	return append(lines, both(around(x, at), around(y, at))...)
 }
 
 // rejection describes one of an answer's rejections, or what is there instead.
-func rejection(o outcome, at int) string {
+func rejection(o Answer, at int) string {
 	switch {
-	case len(o.rejections) == 0:
+	case len(o.Rejections) == 0:
 		return "a document"
-	case at >= len(o.rejections):
+	case at >= len(o.Rejections):
 		return "no more rejections"
 	}
-	return clip(fmt.Sprintf("message %d rejected: %s", o.rejections[at].ID, o.rejections[at].Reason), 120)
+	return fmt.Sprintf("message %d rejected: %.100q", o.Rejections[at].ID, o.Rejections[at].Reason)
 }
 
 // firstDifference returns the first offset at which x and y differ.

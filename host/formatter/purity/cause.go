@@ -1,7 +1,8 @@
-package check
+package purity
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"regexp"
@@ -13,16 +14,16 @@ import (
 	"github.com/restante/restante/host"
 )
 
-// cause guesses from two answers to the same batch why they differ, or returns
+// Cause guesses from two answers to the same batch why they differ, or returns
 // "" if there is nothing to go by.
-func cause(a, b outcome) string {
+func Cause(a, b Answer) string {
 	x, y := answerText(a), answerText(b)
 	at := firstDifference(x, y)
 	p, q := wordAt(x, at), wordAt(y, at)
 	switch {
-	case isNow(p, a.at) && isNow(q, b.at):
+	case isNow(p, a.At) && isNow(q, b.At):
 		return "it looks like the current time or a date: use the time of the message"
-	case isNumber(p, a.pid) && isNumber(q, b.pid):
+	case isNumber(p, a.PID) && isNumber(q, b.PID):
 		return "it looks like a process id"
 	case hasHostName(p) || hasHostName(q):
 		return "it looks like the host name"
@@ -37,8 +38,16 @@ func cause(a, b outcome) string {
 }
 
 // answerText is all of an answer that is compared.
-func answerText(o outcome) []byte {
-	return slices.Concat([]byte(o.document.ContentType+"\n"+o.document.Filename+"\n"), []byte(strings.Join(reasons(o.rejections), "\n")), o.document.Body)
+func answerText(o Answer) []byte {
+	return slices.Concat([]byte(o.Document.ContentType+"\n"+o.Document.Filename+"\n"), []byte(strings.Join(reasons(o.Rejections), "\n")), o.Document.Body)
+}
+
+func reasons(rejected []host.Rejection) []string {
+	lines := make([]string, len(rejected))
+	for i, r := range rejected {
+		lines[i] = fmt.Sprintf("message %d rejected: %s", r.ID, r.Reason)
+	}
+	return lines
 }
 
 // wordAt returns the word or number that is at an offset.
@@ -123,17 +132,17 @@ func isClose(p, q string) bool {
 
 func looksRandom(word string) bool { return len(strings.Trim(word, ":.-+_")) >= 6 }
 
-// suspect says what in a document can't be from the batch, though all runs
+// Suspect says what in a document can't be from the batch, though all runs
 // here and now agree on it.
-func suspect(o outcome, b host.Batch) string {
+func Suspect(o Answer, b host.Batch) string {
 	foreign := func(text string) bool {
-		if text == "" || !bytes.Contains(o.document.Body, []byte(text)) {
+		if text == "" || !bytes.Contains(o.Document.Body, []byte(text)) {
 			return false
 		}
 		return !slices.ContainsFunc(b.Messages, func(m host.Message) bool { return bytes.Contains(m.Data, []byte(text)) })
 	}
 	for _, layout := range []string{"2006-01-02", "20060102", "02.01.2006", "02/01/2006", "01/02/2006", "2 Jan 2006", "02 Jan 2006", "Jan 2, 2006"} {
-		if foreign(o.at.UTC().Format(layout)) {
+		if foreign(o.At.UTC().Format(layout)) {
 			return "today's date is in the document, but in no message"
 		}
 	}

@@ -1,7 +1,6 @@
-package check
+package purity
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,9 +22,9 @@ func TestCause(t *testing.T) {
 		"nothing":     {"a", "ab", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := outcome{document: host.Document{ContentType: "text/plain", Body: []byte(test.a)}, pid: 4711, at: at}
-			b := outcome{document: host.Document{ContentType: "text/plain", Body: []byte(test.b)}, pid: 4712, at: at.Add(time.Second)}
-			if got := cause(a, b); !strings.Contains(got, test.want) || got == "" != (test.want == "") {
+			a := Answer{Document: host.Document{ContentType: "text/plain", Body: []byte(test.a)}, PID: 4711, At: at}
+			b := Answer{Document: host.Document{ContentType: "text/plain", Body: []byte(test.b)}, PID: 4712, At: at.Add(time.Second)}
+			if got := Cause(a, b); !strings.Contains(got, test.want) || got == "" != (test.want == "") {
 				t.Errorf("cause(%q, %q) = %q, want %q", test.a, test.b, got, test.want)
 			}
 		})
@@ -34,7 +33,7 @@ func TestCause(t *testing.T) {
 
 func TestSuspect(t *testing.T) {
 	at := time.Date(2026, 3, 4, 10, 11, 12, 0, time.UTC)
-	b := batch("g", []json.RawMessage{json.RawMessage(`"2026-03-04"`)})
+	b := host.Batch{Messages: []host.Message{{Data: []byte(`"2026-03-04"`)}}}
 	for name, test := range map[string]struct{ text, want string }{
 		"nothing":             {"as it should be", ""},
 		"date in the message": {"on 2026-03-04", ""},
@@ -45,8 +44,8 @@ func TestSuspect(t *testing.T) {
 			if name == "host name" && hostName() == "" {
 				t.Skip("this computer's name is too common a word")
 			}
-			o := outcome{document: host.Document{Body: []byte(test.text)}, at: at}
-			if got := suspect(o, b); !strings.Contains(got, test.want) || got == "" != (test.want == "") {
+			o := Answer{Document: host.Document{Body: []byte(test.text)}, At: at}
+			if got := Suspect(o, b); !strings.Contains(got, test.want) || got == "" != (test.want == "") {
 				t.Errorf("suspect(%q) = %q, want %q", test.text, got, test.want)
 			}
 		})
@@ -54,34 +53,15 @@ func TestSuspect(t *testing.T) {
 }
 
 func TestDifference(t *testing.T) {
-	body := func(text string) outcome { return outcome{document: host.Document{Body: []byte(text)}} }
-	got := strings.Join(difference(body("one\ntwo "+strings.Repeat("x", 100)), body("one\nten"), "before", "now"), "\n")
+	body := func(text string) Answer { return Answer{Document: host.Document{Body: []byte(text)}} }
+	got := strings.Join(Difference(body("one\ntwo "+strings.Repeat("x", 100)), body("one\nten"), "before", "now"), "\n")
 	for _, want := range []string{"first different byte: 5, in line 2; they have 108 and 7 bytes", `before  "one\ntwo xx`, `x"…`, `now     "one\nten"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("difference is %s, want %s in it", got, want)
 		}
 	}
-	rejected := outcome{rejections: []host.Rejection{{ID: 3, Reason: "no"}}}
-	if got := difference(rejected, body(""), "a", "b"); len(got) != 2 || got[0] != "a  message 3 rejected: no" || got[1] != "b  a document" {
+	rejected := Answer{Rejections: []host.Rejection{{ID: 3, Reason: "no"}}}
+	if got := Difference(rejected, body(""), "a", "b"); len(got) != 2 || got[0] != `a  message 3 rejected: "no"` || got[1] != "b  a document" {
 		t.Errorf("difference of a rejection and a document is %q", got)
-	}
-}
-
-// TestMessages sees to it that a daemon could have accepted all that is made up.
-func TestMessages(t *testing.T) {
-	samples := []json.RawMessage{json.RawMessage(`{"na\"me":"a\\","list":["b",{"c" : "d"}],"n":1}`), json.RawMessage(`"text"`)}
-	if got := len(stringValues(samples[0])); got != 3 {
-		t.Errorf("%d string values found, want 3", got)
-	}
-	for _, data := range append(append(generated(20, 10), odd(samples)...), odd(generated(12, 0))...) {
-		if _, err := host.CheckData(data); err != nil {
-			t.Errorf("%.100s: %v", data, err)
-		}
-	}
-	if n := len(filled(generated(1, 0), 7, 1<<20)); n != 7 {
-		t.Errorf("filled gave %d messages, want 7", n)
-	}
-	if n := len(filled(generated(1, 100), 7, 10)); n != 1 {
-		t.Errorf("filled gave %d messages for a size that one has, want 1", n)
 	}
 }
