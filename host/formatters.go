@@ -62,6 +62,9 @@ type PluginStatus struct {
 	// Comparison is of the held version with the active one or, if none is
 	// held, of the active one with the one before.
 	Comparison *Comparison `json:"comparison,omitempty"`
+	// Impurity is the last time that it gave other bytes for the same batch; nil
+	// if it was not seen to since the daemon started.
+	Impurity *Impurity `json:"impurity,omitempty"`
 	// Versions are what the file held, newest first.
 	Versions []PluginVersion `json:"versions,omitempty"`
 	// Usage counts the calls since the daemon started.
@@ -78,6 +81,18 @@ type PluginStatus struct {
 	LastExit *PluginExit `json:"lastExit,omitempty"`
 	// Settings are what the plugin that runs can be set to.
 	Settings []PluginSetting `json:"settings,omitempty"`
+}
+
+// Impurity is an observation that a formatter is no pure function.
+type Impurity struct {
+	Time  time.Time `json:"time"`
+	Group GroupName `json:"group"`
+	// Messages are the ids of the batch.
+	Messages string `json:"messages"`
+	// Reason says in one line what was seen, and guesses why.
+	Reason string `json:"reason"`
+	// Details show the first bytes that differ.
+	Details []string `json:"details"`
 }
 
 // CallOutcome is how a call of a plugin ended.
@@ -97,6 +112,10 @@ type PluginUsage struct {
 	Failed   uint64 `json:"failed"`
 	Rejected uint64 `json:"rejected"`
 	InFlight int    `json:"inFlight"`
+	// Sampled are batches that another process formatted once more; of these,
+	// Impure gave other bytes.
+	Sampled uint64 `json:"sampled"`
+	Impure  uint64 `json:"impure"`
 	// P50 and P99 are the median and the 99th percentile of how long the last
 	// 1,000 calls took, in seconds; 0 if there were none.
 	P50 float64 `json:"p50Seconds"`
@@ -157,6 +176,9 @@ type PluginVersion struct {
 	Served time.Time `json:"served,omitzero"`
 	// Quarantined is why it must not run; empty if it may.
 	Quarantined string `json:"quarantined,omitempty"`
+	// Pure is set when the same batches were seen to give the same bytes, over
+	// and over, before it served.
+	Pure bool `json:"pure,omitempty"`
 	// Approved is set when it needs no comparison any more.
 	Approved bool `json:"approved,omitempty"`
 }

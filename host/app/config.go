@@ -26,6 +26,7 @@ const (
 	DefaultListen   = "127.0.0.1:8089"
 	DefaultData     = "restante-data"
 	DefaultLogLevel = "info"
+	DefaultSample   = 0.001
 )
 
 // Config holds the settings of a daemon.
@@ -50,6 +51,11 @@ type Config struct {
 	// is none. Readable are paths that plugins may read; see formatter.Config.
 	Sandbox  string
 	Readable []string
+	// Sample is how many of the batches that leave are formatted once more to
+	// see that plugins are pure, from 0 to 1; nil is DefaultSample. Samples has
+	// what is set for single plugins.
+	Sample  *float64
+	Samples map[string]float64
 	// Reattach is JSON that names plugins which run under a debugger, as the SDK
 	// prints it; see formatter.Config.Attach. It may be empty.
 	Reattach string
@@ -70,6 +76,7 @@ type file struct {
 	Lock      *string  `hcl:"plugins_lock"`
 	Sandbox   *string  `hcl:"sandbox"`
 	Readable  []string `hcl:"readable,optional"`
+	Sample    *float64 `hcl:"sample"`
 	Queues    []struct {
 		Name        string         `hcl:"name,label"`
 		Method      *string        `hcl:"method"`
@@ -90,6 +97,9 @@ type pluginBlock struct {
 	Files    *int     `hcl:"files"`
 	Threads  *int     `hcl:"threads"`
 	Readable []string `hcl:"readable,optional"`
+	Pure     *bool    `hcl:"pure"`
+	Impure   *string  `hcl:"impure"`
+	Sample   *float64 `hcl:"sample"`
 	Settings *struct {
 		Body hcl.Body `hcl:",remain"`
 	} `hcl:"settings,block"`
@@ -150,6 +160,9 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	text(&c.PluginsLock, f.Lock)
 	text(&c.Sandbox, f.Sandbox)
 	c.Readable = f.Readable
+	if f.Sample != nil {
+		c.Sample = f.Sample
+	}
 	faults = f.applyPlugins(c, scope)
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -205,6 +218,13 @@ func (c *Config) attachments() (map[string]formatter.Attachment, error) {
 	return all, nil
 }
 
+func checkSample(share float64) error {
+	if !(share >= 0 && share <= 1) {
+		return fmt.Errorf("sample is %v; it must be from 0, no batch, to 1, every one", share)
+	}
+	return nil
+}
+
 // complete fills in defaults and refuses what can't be.
 func (c *Config) complete() error {
 	orDefault := func(v *string, d string) {
@@ -222,6 +242,13 @@ func (c *Config) complete() error {
 		c.Sandbox = "best-effort" // there is none
 	}
 	if _, err := sandbox.ParseMode(c.Sandbox); err != nil {
+		return err
+	}
+	if c.Sample == nil {
+		few := DefaultSample
+		c.Sample = &few
+	}
+	if err := checkSample(*c.Sample); err != nil {
 		return err
 	}
 	_, port, err := net.SplitHostPort(c.Listen)

@@ -20,7 +20,7 @@ import (
 )
 
 func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagnostics) {
-	c.PluginOptions = map[string]formatter.Options{}
+	c.PluginOptions, c.Samples = map[string]formatter.Options{}, map[string]float64{}
 	for _, b := range f.PluginBlocks {
 		place := b.Body.MissingItemRange()
 		if _, twice := c.PluginOptions[b.Name]; twice {
@@ -45,14 +45,34 @@ func (f *file) applyPlugins(c *Config, scope *hcl.EvalContext) (faults hcl.Diagn
 		if err := b.confine(&o); err != nil {
 			faults = append(faults, fault(place, "Bad sandbox", err.Error()+"."))
 		}
+		if err := b.purity(&o); err != nil {
+			faults = append(faults, fault(place, "Bad argument", err.Error()+"."))
+		}
 		if b.Settings != nil {
 			var wrong hcl.Diagnostics
 			o.Settings, wrong = settings(b.Settings.Body, scope)
 			faults = append(faults, wrong...)
 		}
 		c.PluginOptions[b.Name] = o
+		if b.Sample != nil {
+			c.Samples[b.Name] = *b.Sample
+		}
 	}
 	return faults
+}
+
+// purity reads what is done to see that the plugin is a pure function.
+func (b *pluginBlock) purity(o *formatter.Options) (err error) {
+	o.Impure = b.Pure != nil && !*b.Pure
+	if b.Impure != nil {
+		if o.OnImpure, err = formatter.ParseImpure(*b.Impure); err != nil {
+			return err
+		}
+	}
+	if b.Sample != nil {
+		return checkSample(*b.Sample)
+	}
+	return nil
 }
 
 // confine reads how the plugin is to be shut in.

@@ -41,7 +41,16 @@ func (s *settled) set(c Config) {
 	s.config = c
 }
 
-func (s *settled) plugin(name string) formatter.Options { return s.current().PluginOptions[name] }
+// plugin returns what is decided about a plugin.
+func (s *settled) plugin(name string) formatter.Options {
+	c := s.current()
+	o := c.PluginOptions[name]
+	o.Sample = *c.Sample
+	if share, ok := c.Samples[name]; ok {
+		o.Sample = share
+	}
+	return o
+}
 
 // load reads the settings and fills in the defaults.
 func load(read Load) (Config, error) {

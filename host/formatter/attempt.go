@@ -171,6 +171,9 @@ func (f *file) lookAgain() error {
 func (f *file) adopt(ctx context.Context, r *running) error {
 	err := f.prove(ctx, r)
 	if err == nil {
+		err = f.provePure(ctx, r)
+	}
+	if err == nil {
 		err = f.claim(ctx, r)
 	}
 	if err != nil {

@@ -95,6 +95,7 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 		p.noteRejection(r, plugin, rejected)
 		return host.Document{}, rejected
 	case err == nil:
+		p.sample(ctx, r, plugin, b, d)
 		return d, nil
 	case errors.Is(err, process.ErrTimeout):
 		why = unavailable(plugin, "", "it took longer than %s over %s and was killed; it is started again", p.config.CallTimeout, messages(len(b.Messages)))

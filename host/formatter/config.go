@@ -84,6 +84,14 @@ type Options struct {
 	Approval bool
 	// Settings are values of the plugin's settings, as JSON, by their names.
 	Settings map[string]json.RawMessage
+	// Sample is how many of the batches that leave are formatted once more by
+	// another process, to see that the bytes are the same: from 0, none, to 1, all
+	// of them, as far as there is the time. OnImpure says what is done if the
+	// bytes differ: ImpureReport if empty. Impure tells that they may: nothing is
+	// checked then.
+	Sample   float64
+	OnImpure Impure
+	Impure   bool
 	// Sandbox is the mode for this plugin; Config.Sandbox if empty. Limits bound
 	// its process, and Readable are paths that it may read beside
 	// Config.Readable. Until a plugin has said its name, what is set for the one

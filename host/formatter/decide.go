@@ -97,15 +97,8 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 	if err != nil {
 		return host.Comparison{}, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := p.untilStopping(ctx)
 	defer cancel()
-	go func() {
-		select {
-		case <-p.stopping:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	defer p.forget(v.digest)
 	next, err := p.launch(ctx, filepath.Base(path), v, p.current(false))
 	if err != nil {
@@ -122,6 +115,19 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 		return host.Comparison{}, fmt.Errorf("%s is the plugin %q, and no plugin of that name is active to compare it with", path, next.description.Name)
 	}
 	return p.compare(ctx, filepath.Base(path), active, next)
+}
+
+// untilStopping returns a context that also ends when Run is to return.
+func (p *Plugins) untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-p.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // forget removes the copy of a version unless a file has it in its history.

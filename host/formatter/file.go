@@ -29,6 +29,7 @@ type file struct {
 	// held is kept from serving until a person decides.
 	held       *version
 	comparison *host.Comparison
+	impurity   *host.Impurity
 	history    *history
 	trial      trial
 	content    string // the digest of what the file holds, once it was copied
@@ -138,6 +139,9 @@ func (f *file) live(ctx context.Context) {
 				f.leave(ctx)
 				f.plugins.poke(f)
 				return
+			}
+			if len(news.impure) > 0 {
+				f.quarantineImpure(ctx, news.impure)
 			}
 			if news.failing {
 				f.failing(ctx)

@@ -13,7 +13,8 @@ type letter struct {
 	// failing: too many calls of a version on trial fail.
 	failing bool
 	orders  []order
-	first   bool // the file is of the first scan
+	impure  []impureVersion // they were found out
+	first   bool            // the file is of the first scan
 }
 
 // mailbox hands news to the goroutine of a file. Later news are added to

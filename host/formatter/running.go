@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -20,6 +21,7 @@ type running struct {
 	confinement confinement
 	build       host.PluginBuild
 	usage       *usage // of its file; set before it is active
+	sampling    atomic.Bool
 
 	// refused holds the groups that it declared and did not get, with the
 	// reason. Plugins.mu guards it once the process is active.
@@ -49,7 +51,7 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 	return r, err
 }
 
-func (p *Plugins) launchConfined(ctx context.Context, name string, v version, settings settingsFor, c confinement) (*running, error) {
+func (p *Plugins) launchConfined(ctx context.Context, name string, v version, settings settingsFor, c confinement, environment ...string) (*running, error) {
 	command, err := p.command(ctx, name, v, c)
 	if err != nil {
 		return nil, err
@@ -59,6 +61,7 @@ func (p *Plugins) launchConfined(ctx context.Context, name string, v version, se
 		Path:            v.path,
 		Command:         command,
 		Memory:          c.memory(),
+		Environment:     environment,
 		Sockets:         p.config.Sockets,
 		HostVersion:     p.config.HostVersion,
 		Log:             p.log,

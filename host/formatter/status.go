@@ -15,6 +15,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 	s := host.PluginStatus{File: f.name, Restarts: f.restarts, Failure: f.failure, FailedAt: f.failedAt}
 	s.State, s.Reason = f.state(now)
 	s.Content = f.content
+	s.Impurity = f.impurity
 	s.Comparison, s.Versions = f.comparison, slices.Clone(f.history.Versions)
 	if f.held != nil {
 		s.Held = f.held.digest
@@ -73,6 +74,8 @@ func (f *file) state(now time.Time) (host.PluginState, string) {
 		return host.PluginActive, "the version before is still active, because of the changed file: " + t.reason + next
 	case t.reason == "":
 		return host.PluginStarting, "it is being started"
+	case f.held != nil && t.permanent:
+		return host.PluginRejected, strings.TrimPrefix(t.reason, errHeld.Error()+": ")
 	case t.permanent:
 		return host.PluginRejected, t.reason + next
 	default:

@@ -21,6 +21,8 @@ type usage struct {
 	failed   uint64
 	rejected uint64
 	inFlight int
+	again    uint64          // batches that were formatted once more
+	impure   uint64          // and gave other bytes
 	times    []time.Duration // a ring
 }
 
@@ -48,9 +50,18 @@ func (u *usage) end(took time.Duration, outcome host.CallOutcome) {
 	u.calls++
 }
 
+func (u *usage) sampled(impure bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.again++
+	if impure {
+		u.impure++
+	}
+}
+
 func (u *usage) describe() host.PluginUsage {
 	u.mu.Lock()
-	d := host.PluginUsage{Calls: u.calls, Failed: u.failed, Rejected: u.rejected, InFlight: u.inFlight}
+	d := host.PluginUsage{Calls: u.calls, Failed: u.failed, Rejected: u.rejected, InFlight: u.inFlight, Sampled: u.again, Impure: u.impure}
 	times := slices.Clone(u.times)
 	u.mu.Unlock()
 	if len(times) > 0 {

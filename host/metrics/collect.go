@@ -64,6 +64,8 @@ var (
 	pluginHeld     = describe("restante_plugin_held", "1 if a version of the plugin waits for a person.", "file", "plugin")
 	pluginRestarts = describe("restante_plugin_restarts_total", "How often a plugin's process ended without being asked to.", "file", "plugin")
 	pluginInFlight = describe("restante_plugin_calls_in_flight", "Calls that a plugin works on.", "file", "plugin")
+	pluginSampled  = describe("restante_plugin_sampled_total", "Batches that another process formatted once more.", "file", "plugin")
+	pluginImpure   = describe("restante_plugin_impure_total", "Those of them that came out with other bytes.", "file", "plugin")
 	pluginMemory   = describe("restante_plugin_memory_bytes", "What a plugin's process has in memory.", "file", "plugin")
 	pluginStarted  = describe("restante_plugin_start_time_seconds", "When a plugin's process was started, since the epoch.", "file", "plugin")
 )
@@ -72,7 +74,7 @@ var (
 type plugins struct{ Config }
 
 func (*plugins) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pluginState, pluginHeld, pluginRestarts, pluginInFlight, pluginMemory, pluginStarted} {
+	for _, d := range []*prometheus.Desc{pluginState, pluginHeld, pluginRestarts, pluginInFlight, pluginSampled, pluginImpure, pluginMemory, pluginStarted} {
 		to <- d
 	}
 }
@@ -86,6 +88,8 @@ func (c *plugins) Collect(to chan<- prometheus.Metric) {
 		gauge(to, pluginState, 1, p.File, p.Name, p.Version, string(p.State))
 		gauge(to, pluginHeld, held, p.File, p.Name)
 		to <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.File, p.Name)
+		to <- prometheus.MustNewConstMetric(pluginSampled, prometheus.CounterValue, float64(p.Usage.Sampled), p.File, p.Name)
+		to <- prometheus.MustNewConstMetric(pluginImpure, prometheus.CounterValue, float64(p.Usage.Impure), p.File, p.Name)
 		gauge(to, pluginInFlight, float64(p.Usage.InFlight), p.File, p.Name)
 		if p.PID != 0 {
 			gauge(to, pluginMemory, float64(p.Memory), p.File, p.Name)

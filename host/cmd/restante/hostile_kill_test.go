@@ -31,22 +31,19 @@ func TestKillLeavesNoPlugin(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux kills a child with its parent")
 	}
-	var d *daemon
-	t.Cleanup(func() { // for what a failure leaves
-		if d != nil {
-			for _, pid := range pluginsOf(d) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-	})
-	d = newDaemon(t, "cloudevents", "csv")
-	buildDeaf(t, filepath.Join(d.plugins, "deaf"))
-	names := []string{"cloudevents", "csv", "deaf"}
 	sockets, err := os.MkdirTemp("/tmp", "rk") // short, as paths of sockets must be
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(sockets)
+	t.Cleanup(func() { // for what a failure leaves
+		for _, pid := range pluginsOf(sockets) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		os.RemoveAll(sockets)
+	})
+	d := newDaemon(t, "cloudevents", "csv")
+	buildDeaf(t, filepath.Join(d.plugins, "deaf"))
+	names := []string{"cloudevents", "csv", "deaf"}
 	t.Setenv("XDG_RUNTIME_DIR", sockets)
 	folders := func() int {
 		left, err := filepath.Glob(filepath.Join(sockets, "restante-socket-*"))
@@ -62,7 +59,7 @@ func TestKillLeavesNoPlugin(t *testing.T) {
 		if round%3 == 2 {
 			d.startOnly()
 			eventually(t, "a plugin is being started", func() error {
-				if len(pluginsOf(d)) == 0 {
+				if len(pluginsOf(sockets)) == 0 {
 					return fmt.Errorf("there is none")
 				}
 				return nil
@@ -73,9 +70,12 @@ func TestKillLeavesNoPlugin(t *testing.T) {
 				key = d.key("csv", "poll,add")
 			}
 			pids := d.serving(names)
-			if n := folders(); n != len(names) {
-				t.Errorf("round %d: %d folders for sockets, want %d; %d were left before", round, n, len(names), left)
-			}
+			eventually(t, "there is one folder for each process", func() error {
+				if n := folders(); n != len(names) {
+					return fmt.Errorf("round %d: %d folders for sockets, want %d; %d were left before", round, n, len(names), left)
+				}
+				return nil
+			})
 			swept += left
 			if r, err := d.call(t.Context(), "POST", "add/csv", key, "application/json", strings.NewReader(`{"a":1}`)); err != nil || r.status != http.StatusCreated {
 				t.Fatalf("round %d: an add: %d %s, %v", round, r.status, r.body, err)
@@ -87,11 +87,11 @@ func TestKillLeavesNoPlugin(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := pluginsOf(d)
+		before := pluginsOf(sockets)
 		d.stop(syscall.SIGKILL)
 		http.DefaultClient.CloseIdleConnections()
 		eventually(t, "the plugins are gone", func() error {
-			if now := pluginsOf(d); len(now) > 0 {
+			if now := pluginsOf(sockets); len(now) > 0 {
 				return fmt.Errorf("%v live on of %v", now, before)
 			}
 			return nil
@@ -106,7 +106,7 @@ func TestKillLeavesNoPlugin(t *testing.T) {
 	if n := folders(); n > 0 {
 		t.Errorf("%d folders for sockets are left in the end", n)
 	}
-	if n := pluginsOf(d); len(n) > 0 {
+	if n := pluginsOf(sockets); len(n) > 0 {
 		t.Errorf("the plugins %v are left in the end", n)
 	}
 	t.Logf("killed %d times with %d plugin processes, none of which lived on; %d folders for sockets were cleared away by the next start", *kills, killed, swept)
@@ -194,16 +194,16 @@ func (d *daemon) serving(files []string) (pids []int) {
 	return pids
 }
 
-// pluginsOf returns the processes that run a file of the daemon's data folder,
-// whoever their parent is. A zombie is none: it waits for init.
-func pluginsOf(d *daemon) (pids []int) {
-	links, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, link := range links {
-		target, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(target, d.data) {
+// pluginsOf returns the processes whose socket is in this folder, whoever their
+// parent is and whatever they run. A zombie is none: it waits for init.
+func pluginsOf(sockets string) (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), "PLUGIN_UNIX_SOCKET_DIR="+sockets) {
 			continue
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		if err == nil {
 			pids = append(pids, pid)
 		}

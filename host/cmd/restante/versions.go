@@ -71,6 +71,13 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 	if p.Memory > 0 {
 		row(w, "Memory:", fmt.Sprintf("%.1f MiB", float64(p.Memory)/(1<<20)))
 	}
+	if u := p.Usage; u.Sampled > 0 {
+		row(w, "Sampled:", fmt.Sprintf("%d batches formatted once more, %d came out with other bytes", u.Sampled, u.Impure))
+	}
+	if i := p.Impurity; i != nil {
+		row(w, "Not pure:", fmt.Sprintf("%s: %s (messages %s)", when(i.Time), cell(i.Reason, 2000), cell(i.Messages, 200)))
+		printLines(w, "the bytes", i.Details)
+	}
 	if p.Failure != "" {
 		row(w, "Last failure:", fmt.Sprintf("%s: %s", when(p.FailedAt), cell(p.Failure, 2000)))
 	}

@@ -37,6 +37,10 @@ type Config struct {
 	// Command holds it to that. 0 if there is no limit.
 	Memory int64
 
+	// Environment holds more variables, as NAME=VALUE, which win over those that
+	// every plugin has.
+	Environment []string
+
 	// Sockets is the folder in which each process gets its private folder; ""
 	// chooses one: see SocketFolder. Paths of sockets can't be longer than
 	// about 100 bytes.

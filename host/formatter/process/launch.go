@@ -55,6 +55,7 @@ func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
 		// what it does not count.
 		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(r.config.Memory/4*3, 10))
 	}
+	cmd.Env = append(cmd.Env, r.config.Environment...) // the last one of a name holds
 	contain(cmd)
 	if err = startCommand(cmd); err != nil {
 		return nil, nil, nil, err

@@ -48,6 +48,9 @@ func (p *Process) startError(err error, timedOut bool) error {
 		}
 	case exit.Code == sandboxFailed && len(exit.Stderr) > 0 && strings.HasPrefix(exit.Stderr[0], sandboxPrefix):
 		e.Reason = strings.TrimPrefix(exit.Stderr[0], sandboxPrefix)
+		if fault := inspect(p.config.Path); fault != "" {
+			e.Reason, e.Permanent = fault, true
+		}
 	case exit.Code == envNotFound && inspect(p.config.Path) != "":
 		e.Reason = inspect(p.config.Path)
 	case exit.Signal == "" && !announced:

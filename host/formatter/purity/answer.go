@@ -58,7 +58,8 @@ type Finding struct {
 	// Different is how many different answers there are in Runs runs, of
 	// Processes processes.
 	Different, Runs, Processes int
-	// Steady tells that each process agrees with itself.
+	// Steady tells that each process agrees with itself, as far as it was asked
+	// more than once.
 	Steady bool
 	// Cause is a guess at why, and what to do about it; or empty.
 	Cause string
@@ -95,7 +96,7 @@ func (s Series) Find() *Finding {
 // String says in one line what was found.
 func (f *Finding) String() string {
 	text := fmt.Sprintf("%d different answers in %d runs over %d processes", f.Different, f.Runs, f.Processes)
-	if f.Steady {
+	if f.Steady && f.Runs > f.Processes {
 		text += "; each process agrees with itself"
 	}
 	return text

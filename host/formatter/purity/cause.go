@@ -14,6 +14,10 @@ import (
 	"github.com/restante/restante/host"
 )
 
+// OtherZone is the time zone of the process that others are compared with: not a
+// whole number of hours from any other.
+const OtherZone = "Asia/Kathmandu"
+
 // Cause guesses from two answers to the same batch why they differ, or returns
 // "" if there is nothing to go by.
 func Cause(a, b Answer) string {
@@ -23,6 +27,8 @@ func Cause(a, b Answer) string {
 	switch {
 	case isNow(p, a.At) && isNow(q, b.At):
 		return "it looks like the current time or a date: use the time of the message"
+	case inOtherZone(p, q):
+		return "it looks like the time zone of the computer: write times in UTC, or in the zone that the message names"
 	case isNumber(p, a.PID) && isNumber(q, b.PID):
 		return "it looks like a process id"
 	case hasHostName(p) || hasHostName(q):
@@ -67,7 +73,7 @@ func wordAt(text []byte, at int) string {
 }
 
 // isNow tells whether a word has the date or the time of day of a moment in it,
-// or is the moment as a number since 1970.
+// in a zone that a process may be in, or is the moment as a number since 1970.
 func isNow(word string, at time.Time) bool {
 	if n, err := strconv.ParseFloat(word, 64); err == nil {
 		for _, unit := range []float64{1, 1e3, 1e6, 1e9} {
@@ -76,16 +82,44 @@ func isNow(word string, at time.Time) bool {
 			}
 		}
 	}
-	for _, minute := range []time.Duration{0, time.Minute} {
-		for _, t := range []time.Time{at.Add(minute).UTC(), at.Add(minute).Local()} {
-			if strings.Contains(word, t.Format("15:04")) || strings.Contains(word, t.Format("20060102T1504")) ||
-				strings.Contains(word, t.Format("200601021504")) || strings.Contains(word, t.Format("2006-01-02")) {
-				return true
+	zones := []*time.Location{time.UTC, time.Local}
+	if other, err := time.LoadLocation(OtherZone); err == nil {
+		zones = append(zones, other)
+	}
+	for _, zone := range zones {
+		for _, minute := range []time.Duration{0, time.Minute} {
+			t := at.Add(minute).In(zone)
+			for _, layout := range []string{"15:04", "20060102T1504", "200601021504", "2006-01-02"} {
+				if strings.Contains(word, t.Format(layout)) {
+					return true
+				}
 			}
 		}
 	}
 	return false
 }
+
+// inOtherZone tells whether two words are the same time of day in UTC and in
+// OtherZone, or offsets from UTC.
+func inOtherZone(p, q string) bool {
+	if offset.MatchString(p) && offset.MatchString(q) {
+		return true
+	}
+	x, y := timeOfDay.FindString(p), timeOfDay.FindString(q)
+	a, errA := time.Parse("15:04", x)
+	b, errB := time.Parse("15:04", y)
+	if errA != nil || errB != nil {
+		return false
+	}
+	minutes := int(b.Sub(a).Minutes()+2*24*60) % (24 * 60)
+	// It was another offset before 1986.
+	return minutes == 5*60+45 || minutes == 5*60+30 || minutes == 24*60-(5*60+45) || minutes == 24*60-(5*60+30)
+}
+
+var (
+	offset    = regexp.MustCompile(`^[+-][0-9]{2}:?[0-9]{2}$`)
+	timeOfDay = regexp.MustCompile(`\b[0-9]{2}:[0-9]{2}`)
+)
 
 func isNumber(word string, n int) bool { return numbers.FindString(word) == strconv.Itoa(n) }
 

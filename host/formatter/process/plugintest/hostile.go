@@ -48,6 +48,9 @@ func newHostile(mode string) hostile {
 	if h, ok := hostileInGRPC(name, number); ok {
 		return h
 	}
+	if h, ok := hostileImpure(name); ok {
+		return h
+	}
 	switch name {
 	case "": // as good as can be
 		return hostile{}
