@@ -13,6 +13,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/check"
+	"github.com/restante/restante/host/formatter/sandbox"
 	"github.com/restante/restante/host/scaffold"
 )
 
@@ -28,6 +29,8 @@ type CheckConfig struct {
 	Repeats int
 	// CallTimeout bounds each call: 30 seconds if 0.
 	CallTimeout time.Duration
+	// Sandbox is enforce, best-effort or off; empty is enforce.
+	Sandbox string
 	// Version is this program's version, which the plugin is told.
 	Version string
 	// Progress is called before each step with a few words that name it.
@@ -48,10 +51,15 @@ func CheckPlugin(ctx context.Context, c CheckConfig) (check.Report, error) {
 		}
 		samples[g] = data
 	}
+	mode, err := sandbox.ParseMode(c.Sandbox)
+	if err != nil {
+		return check.Report{}, err
+	}
 	return check.Run(ctx, check.Config{
 		Path:        c.Path,
 		Samples:     samples,
 		Settings:    c.Settings,
+		Sandbox:     mode,
 		Repeats:     c.Repeats,
 		CallTimeout: c.CallTimeout,
 		HostVersion: c.Version,

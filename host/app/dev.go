@@ -134,6 +134,9 @@ func (d *development) settings(w *bytes.Buffer) (c Config, err error) {
 	}
 	c.Listen, c.Data, c.Plugins = "127.0.0.1:0", d.config.Data, filepath.Join(d.config.Data, "plugins")
 	c.LogFormat = "text"
+	if c.Sandbox == "" {
+		c.Sandbox = "best-effort"
+	}
 	if c.LogLevel == "" {
 		c.LogLevel = "warn"
 	}

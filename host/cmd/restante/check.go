@@ -78,6 +78,7 @@ The exit status is 0 if nothing failed, else 1. Warnings are no failures.`,
 	f.StringArrayVar(&samples, "samples", nil, "GROUP=FILE: messages of a group, as NDJSON; may be repeated")
 	f.StringArrayVar(&settings, "set", nil, "NAME=VALUE: a setting of the plugin; may be repeated")
 	f.IntVar(&c.Repeats, "repeats", app.DefaultRepeats, "how often a batch is formatted to see that the bytes are the same")
+	f.StringVar(&c.Sandbox, "sandbox", "best-effort", "run it in the daemon's sandbox: enforce, best-effort or off")
 	f.DurationVar(&c.CallTimeout, "timeout", 30*time.Second, "how long a call may take")
 	return cmd
 }

@@ -47,11 +47,11 @@ func TestCheckCommand(t *testing.T) {
 		File, SHA256 string
 		Checks       []struct{ Check, Status, Seen string }
 	}
-	if err == nil || json.Unmarshal([]byte(out), &report) != nil || len(report.Checks) != 3 {
+	if err == nil || json.Unmarshal([]byte(out), &report) != nil || len(report.Checks) != 4 {
 		t.Fatalf("check --json: %v\n%s", err, out)
 	}
-	if c := report.Checks[1]; c.Check != "start" || c.Status != "failed" || !strings.Contains(c.Seen, "status 4") {
-		t.Errorf("the second check is %+v", c)
+	if c := report.Checks[2]; c.Check != "start" || c.Status != "failed" || !strings.Contains(c.Seen, "status 4") {
+		t.Errorf("the third check is %+v", c)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestLanguages(t *testing.T) {
 				t.Fatalf("build: %v\n%s", err, out)
 			}
 			compareFormatters(t, reference, startPlugin(t, file), samples)
-			report := must(t, "", "plugins", "check", file, "--samples", "student="+samples, "--repeats", "8", "--timeout", "2m")
+			report := must(t, "", "plugins", "check", file, "--sandbox", enforced(t), "--samples", "student="+samples, "--repeats", "8", "--timeout", "2m")
 			if !strings.Contains(report, "Nothing failed in") || strings.Contains(report, "  warning  ") {
 				t.Errorf("plugins check:\n%s", report)
 			}

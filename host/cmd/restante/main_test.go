@@ -21,6 +21,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/app"
 	"github.com/restante/restante/host/control"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // beRestante in the environment makes the test binary the program itself.
@@ -44,7 +45,8 @@ func restante(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	// The race detector would have every command sleep a second at its end.
-	cmd.Env = append(os.Environ(), beRestante+"=1", "GORACE=atexit_sleep_ms=0")
+	// Not every machine that runs tests gives a whole sandbox.
+	cmd.Env = append(os.Environ(), beRestante+"=1", "GORACE=atexit_sleep_ms=0", "RESTANTE_SANDBOX=best-effort")
 	return cmd
 }
 
@@ -56,6 +58,20 @@ func run(t testing.TB, stdin string, args ...string) (stdout, stderr string, err
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err = cmd.Run()
 	return out.String(), errs.String(), err
+}
+
+// enforced returns the strictest mode of the sandbox that this machine allows.
+func enforced(t testing.TB) string {
+	t.Helper()
+	support, err := sandbox.Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing := support.Missing(); missing != nil {
+		t.Logf("the sandbox is not enforced: %v", missing)
+		return "best-effort"
+	}
+	return "enforce"
 }
 
 // must runs a command that must succeed, and returns what it printed.

@@ -54,6 +54,7 @@ the environment over the configuration file.`,
 	f.StringVar(&flags.Plugins, "plugins", "", "folder that plugins are dropped into (RESTANTE_PLUGINS, default DATA/plugins)")
 	f.StringVar(&flags.LogLevel, "log-level", app.DefaultLogLevel, "trace, debug, info, warn or error (RESTANTE_LOG_LEVEL)")
 	f.StringVar(&flags.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal (RESTANTE_LOG_FORMAT)")
+	f.StringVar(&flags.Sandbox, "sandbox", "enforce", "sandbox for plugins: enforce, best-effort or off (RESTANTE_SANDBOX)")
 	return cmd
 }
 
@@ -76,6 +77,7 @@ func readSettings(cmd *cobra.Command, file string, flags app.Config, w *bytes.Bu
 		{&c.Plugins, "plugins", "PLUGINS", flags.Plugins},
 		{&c.LogLevel, "log-level", "LOG_LEVEL", flags.LogLevel},
 		{&c.LogFormat, "log-format", "LOG_FORMAT", flags.LogFormat},
+		{&c.Sandbox, "sandbox", "SANDBOX", flags.Sandbox},
 	} {
 		*s.to = environment(s.name, *s.to)
 		if cmd.Flags().Changed(s.flag) {

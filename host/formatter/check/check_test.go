@@ -20,6 +20,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process/plugintest"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // run checks a plugin with small batches, and that the report can be written.
@@ -96,7 +97,7 @@ func TestImpure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, Config{Path: self(t, name), LargeBytes: 1 << 20})
+			r := run(t, Config{Sandbox: sandbox.Off, Path: self(t, name), LargeBytes: 1 << 20})
 			want(t, r, test.check, test.status, test.words...)
 			want(t, r, "start", OK, "ready in")
 			want(t, r, "discover again", OK)
@@ -130,7 +131,7 @@ func TestBadStart(t *testing.T) {
 			if test.spec.Groups == nil {
 				test.spec.Groups = []string{"g"}
 			}
-			c := Config{Path: plugintest.Install(t, t.TempDir(), "p", test.spec), Grace: 300 * time.Millisecond}
+			c := Config{Sandbox: sandbox.Off, Path: plugintest.Install(t, t.TempDir(), "p", test.spec), Grace: 300 * time.Millisecond}
 			if name == "hang" {
 				c.StartTimeout = 2 * time.Second
 			}
@@ -166,7 +167,7 @@ func TestBadBatch(t *testing.T) {
 			if name == "hang" {
 				limit = time.Second
 			}
-			r := run(t, Config{Path: path, CallTimeout: limit, Samples: map[host.GroupName][]json.RawMessage{
+			r := run(t, Config{Sandbox: sandbox.Off, Path: path, CallTimeout: limit, Samples: map[host.GroupName][]json.RawMessage{
 				"g": {json.RawMessage(test.sample)}, "other": {json.RawMessage(`1`)},
 			}})
 			want(t, r, "empty batch", OK, "text/plain, g.txt")
@@ -185,7 +186,7 @@ func TestShippedPlugin(t *testing.T) {
 		t.Fatalf("build csv: %v\n%s", err, out)
 	}
 	var steps []string
-	r, err := Run(t.Context(), Config{Path: path, Progress: func(step string) { steps = append(steps, step) }})
+	r, err := Run(t.Context(), Config{Sandbox: sandbox.BestEffort, Path: path, Progress: func(step string) { steps = append(steps, step) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestNotAPlugin(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no program"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, Config{Path: path})
+	r := run(t, Config{Sandbox: sandbox.Off, Path: path})
 	want(t, r, "file", Failed, "chmod +x")
 	want(t, r, "start", Failed)
 

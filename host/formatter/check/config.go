@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // DefaultRepeats is how often a batch is formatted to see that the document is
@@ -25,6 +26,9 @@ type Config struct {
 	Samples map[host.GroupName][]json.RawMessage
 	// Settings are values of the plugin's settings, as JSON, by their names.
 	Settings map[string]json.RawMessage
+	// Sandbox says how much of a sandbox the plugin must run in; sandbox.Enforce
+	// if empty.
+	Sandbox sandbox.Mode
 	// Repeats is how often a batch is formatted, over two processes:
 	// DefaultRepeats if 0.
 	Repeats int

@@ -13,6 +13,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // checker is one run of all checks.
@@ -26,6 +27,7 @@ type checker struct {
 	first, second *subject
 	description   process.Description
 	settings      []byte // nil until they are known
+	box           *sandbox.Sandbox
 }
 
 // Run checks a plugin. What is wrong with the plugin is in the report; the error
@@ -42,7 +44,7 @@ func Run(ctx context.Context, config Config) (Report, error) {
 		return Report{}, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	if c.starts(ctx) {
+	if c.shutsIn(ctx) && c.starts(ctx) {
 		if c.discovers(ctx) && c.takesSettings(ctx) {
 			for _, g := range c.description.Groups {
 				if ctx.Err() == nil {
@@ -59,6 +61,38 @@ func Run(ctx context.Context, config Config) (Report, error) {
 		return Report{}, fmt.Errorf("check plugin: %w", err)
 	}
 	return c.report, nil
+}
+
+// shutsIn finds out which sandbox the plugin can have here.
+func (c *checker) shutsIn(ctx context.Context) bool {
+	if c.config.Sandbox == sandbox.Off {
+		var err error
+		c.box, err = sandbox.New(sandbox.Config{Mode: sandbox.Off})
+		return err == nil
+	}
+	c.check("", "sandbox", func(l *Check) {
+		support, err := sandbox.Probe(ctx)
+		if err != nil {
+			l.is(Failed, "it is not known what there is: "+err.Error(), "")
+			return
+		}
+		box, err := sandbox.New(sandbox.Config{Mode: c.config.Sandbox, Support: support})
+		if err != nil {
+			l.is(Failed, err.Error(), "")
+			return
+		}
+		missing := support.Missing()
+		switch l.Seen = support.String(); {
+		case missing == nil:
+			c.box = box
+		case c.config.Sandbox == sandbox.Enforce:
+			l.is(Failed, missing.Error(), "")
+		default:
+			c.box = box
+			l.warn(missing.Error(), "a plugin that tries what the sandbox forbids is not found out here")
+		}
+	})
+	return c.box != nil
 }
 
 // starts starts two processes.

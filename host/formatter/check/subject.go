@@ -12,6 +12,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
 	"github.com/restante/restante/host/formatter/purity"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // subject is one process of the plugin.
@@ -32,7 +33,7 @@ func (c *checker) start(ctx context.Context) (*subject, error) {
 		Path: c.copied,
 		Command: func(folder string) (*exec.Cmd, error) {
 			s.folder = folder
-			return &exec.Cmd{Path: c.copied}, nil
+			return c.box.Command(sandbox.Program{Name: filepath.Base(c.config.Path), Path: c.copied, Digest: c.report.SHA256, Dir: folder})
 		},
 		HostVersion:  c.config.HostVersion,
 		Log:          s.output.logger(),
