@@ -27,8 +27,8 @@ type daemon struct {
 }
 
 // startDaemon starts a daemon with its data in folder/name and waits until it
-// is ready.
-func startDaemon(ctx context.Context, s *settings, name string) (*daemon, error) {
+// is ready. More flags win over its own.
+func startDaemon(ctx context.Context, s *settings, name string, flags ...string) (*daemon, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func startDaemon(ctx context.Context, s *settings, name string) (*daemon, error)
 	if err := os.WriteFile(config, []byte("queue \"plain\" {}\n"), 0o600); err != nil {
 		return nil, err
 	}
-	d.cmd = exec.CommandContext(ctx, filepath.Join(s.bin, "restante"), "serve", "--listen", d.address, "--data", d.data,
-		"--plugins", filepath.Join(s.bin, "plugins"), "--config", config, "--log-level", "warn")
+	d.cmd = exec.CommandContext(ctx, filepath.Join(s.bin, "restante"), append([]string{"serve", "--listen", d.address, "--data", d.data,
+		"--plugins", filepath.Join(s.bin, "plugins"), "--config", config, "--log-level", "warn"}, flags...)...)
 	d.cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := d.cmd.Start(); err != nil {

@@ -8,6 +8,7 @@
 //   - The cycle of fetch and mark with little and with much history.
 //   - A fetch through a plugin beside one in the default format.
 //   - Memory and start time with much history.
+//   - A plugin's start and calls in the sandbox and without it.
 package main
 
 import (
@@ -42,7 +43,7 @@ func (s *settings) end(made string) {
 func main() {
 	var s settings
 	bare := flag.Bool("bare", false, "be the bare handler (used by the benchmark itself)")
-	only := flag.String("only", "", "adds, cycle or start; all if empty")
+	only := flag.String("only", "", "adds, cycle, start or sandbox; all if empty")
 	flag.StringVar(&s.bin, "bin", "bin", "folder of restante and plugins/")
 	flag.StringVar(&s.folder, "folder", "", "folder for data; a temporary one if empty. Its disk is what is measured")
 	flag.DurationVar(&s.each, "each", 2*time.Second, "how long each figure is measured at a time")
@@ -66,7 +67,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *settings) error
-	}{{"adds", benchAdds}, {"cycle", benchCycle}, {"start", benchStart}} {
+	}{{"adds", benchAdds}, {"cycle", benchCycle}, {"start", benchStart}, {"sandbox", benchSandbox}} {
 		if *only != "" && *only != part.name {
 			continue
 		}
