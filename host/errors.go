@@ -36,6 +36,10 @@ var (
 	ErrNoMessage = errors.New("no such message")
 	// ErrNoRecord: the bucket has no record with this key.
 	ErrNoRecord = errors.New("no such record")
+	// ErrNoBody: the group has no such body, or not any more.
+	ErrNoBody = errors.New("no such body")
+	// ErrDamaged: what is stored does not match its checksum.
+	ErrDamaged = errors.New("the store is damaged")
 	// ErrConflict: the record was changed meanwhile; read it and try again.
 	ErrConflict = errors.New("changed by somebody else meanwhile")
 	// ErrStoreFull: no space is left. Nothing was changed.

@@ -12,6 +12,8 @@ import (
 type Store interface {
 	Messages
 	Records
+	Journals
+	Bodies
 	Close() error
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // Check reads the whole file and returns everything that is not as it must be:
-// pages, the state of every group against its messages, and idempotency keys.
+// pages, the state of every group against its messages, idempotency keys, and
+// journals and bodies against their checksums.
 // It sees one moment and may run while others write.
 func (s *Store) Check() error {
 	return s.view(func(tx *bolt.Tx) error {
@@ -25,8 +26,23 @@ func (s *Store) Check() error {
 			}
 			return nil
 		})
-		return errors.Join(append(errs, err)...)
+		errs = append(errs, err,
+			eachBucket(tx.Bucket(journalsBucket), "journal", checkJournal),
+			eachBucket(tx.Bucket(bodiesBucket), "bodies of", s.checkBodies))
+		return errors.Join(errs...)
 	})
+}
+
+// eachBucket checks every bucket of one, and joins what is wrong.
+func eachBucket(all *bolt.Bucket, what string, check func(*bolt.Bucket) error) error {
+	var errs []error
+	err := all.ForEachBucket(func(name []byte) error {
+		if err := check(all.Bucket(name)); err != nil {
+			errs = append(errs, fmt.Errorf("%s %q: %w", what, name, err))
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
 }
 
 func checkGroup(bucket *bolt.Bucket) error {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
@@ -27,8 +28,10 @@ type Config struct {
 // Store keeps everything in one file. It is safe for concurrent use within the
 // one process that may have it open.
 type Store struct {
-	db  *bolt.DB
-	now func() time.Time
+	db    *bolt.DB
+	now   func() time.Time
+	zip   *zstd.Encoder
+	unzip *zstd.Decoder
 	watchers
 
 	// states holds what every group's state was at the latest commit. The
@@ -55,6 +58,9 @@ var (
 	groupsBucket  = []byte("groups")
 	recordsBucket = []byte("records")
 )
+
+// buckets are those that every file has.
+func buckets() [][]byte { return [][]byte{groupsBucket, recordsBucket, journalsBucket, bodiesBucket} }
 
 // lockWait is how long Open waits for another process to let go of the file.
 const lockWait = 500 * time.Millisecond
@@ -88,6 +94,10 @@ func Open(c Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if s.zip, s.unzip, err = newZip(); err != nil {
+		db.Close()
+		return nil, err
+	}
 	if err := s.prepare(); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open store %s: %w", c.Path, err)
@@ -100,7 +110,8 @@ func Open(c Config) (*Store, error) {
 // prepare checks the schema, makes it in a new file, and reads the states.
 func (s *Store) prepare() (err error) {
 	defer recoverDamage(&err)()
-	known := false
+	// A file of an earlier version may lack buckets that came later.
+	known, missing := false, false
 	err = s.db.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if known = meta != nil; !known {
@@ -113,6 +124,9 @@ func (s *Store) prepare() (err error) {
 			return fmt.Errorf("%w of restante: its schema is %d and this program knows %d; use the newer version",
 				host.ErrNewer, v[0], schemaVersion)
 		}
+		for _, name := range buckets() {
+			missing = missing || tx.Bucket(name) == nil
+		}
 		groups := tx.Bucket(groupsBucket)
 		return groups.ForEachBucket(func(name []byte) error {
 			state := new(host.State)
@@ -123,11 +137,14 @@ func (s *Store) prepare() (err error) {
 			return nil
 		})
 	})
-	if err != nil || known {
+	if err != nil {
 		return err
 	}
+	if known && !missing {
+		return nil
+	}
 	return s.db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{groupsBucket, recordsBucket} {
+		for _, name := range buckets() {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -164,7 +181,8 @@ func (s *Store) Close() error {
 			err = nil // the next start finds the free pages by itself
 		}
 	}
-	return errors.Join(err, s.db.Close())
+	s.unzip.Close()
+	return errors.Join(err, s.zip.Close(), s.db.Close())
 }
 
 // Failure returns why the store takes no more writes, wrapping host.ErrFailed,

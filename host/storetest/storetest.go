@@ -24,6 +24,20 @@ type Opened struct {
 	Move func(time.Duration)
 }
 
+// now returns the time of the store's clock.
+func (s Opened) now(t testing.TB) time.Time {
+	t.Helper()
+	number, err := s.A.AppendEntry(t.Context(), "clock", host.Entry{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.A.Entries(t.Context(), "clock", number+1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0].Time
+}
+
 // Run runs the suite. Open returns a new and empty store, which it closes when
 // t ends.
 func Run(t *testing.T, open func(t testing.TB) Opened) {
@@ -40,6 +54,11 @@ func Run(t *testing.T, open func(t testing.TB) Opened) {
 		"ClockGoesBack":      testClockGoesBack,
 		"Records":            testRecords,
 		"RecordsRace":        testRecordsRace,
+		"Journals":           testJournals,
+		"PruneEntries":       testPruneEntries,
+		"EntriesRace":        testEntriesRace,
+		"Bodies":             testBodies,
+		"PruneBodies":        testPruneBodies,
 		"Reopen":             testReopen,
 		"ConcurrentAppends":  testConcurrentAppends,
 		"ConcurrentMarks":    testConcurrentMarks,

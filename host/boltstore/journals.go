@@ -1,0 +1,262 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/restante/restante/host"
+)
+
+// A journal is a bucket below journalsBucket with two of its own: entries by
+// their numbers, and for each entry its key, a NUL and its number.
+var (
+	journalsBucket  = []byte("journals")
+	entriesBucket   = []byte("entries")
+	entryKeysBucket = []byte("keys")
+)
+
+// castagnoli is the CRC that processors compute by themselves.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encodeEntry puts a checksum before everything, as bbolt has none for pages of
+// data: of the number, and of the time in nanoseconds since 1970, a varint; the
+// length of the key, an unsigned varint; the key; the value.
+func encodeEntry(e host.Entry) []byte {
+	b := make([]byte, 4, 4+2*binary.MaxVarintLen64+len(e.Key)+len(e.Value))
+	b = binary.AppendVarint(b, e.Time.UnixNano())
+	b = binary.AppendUvarint(b, uint64(len(e.Key)))
+	b = append(b, e.Key...)
+	b = append(b, e.Value...)
+	binary.BigEndian.PutUint32(b, entrySum(e.Number, b[4:]))
+	return b
+}
+
+func entrySum(number uint64, b []byte) uint32 {
+	return crc32.Update(crc32.Checksum(binary.BigEndian.AppendUint64(nil, number), castagnoli), castagnoli, b)
+}
+
+// decodeEntry copies all that it returns.
+func decodeEntry(key, b []byte) (host.Entry, error) {
+	bad := func() (host.Entry, error) {
+		return host.Entry{}, fmt.Errorf("%w: entry %x does not match its checksum", host.ErrDamaged, key)
+	}
+	if len(key) != 8 || len(b) < 4 {
+		return bad()
+	}
+	e := host.Entry{Number: binary.BigEndian.Uint64(key)}
+	if binary.BigEndian.Uint32(b) != entrySum(e.Number, b[4:]) {
+		return bad()
+	}
+	nanos, n := binary.Varint(b[4:])
+	if n <= 0 {
+		return bad()
+	}
+	b = b[4+n:]
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return bad()
+	}
+	b = b[n:]
+	e.Time, e.Key, e.Value = time.Unix(0, nanos).UTC(), string(b[:size]), bytes.Clone(b[size:])
+	return e, nil
+}
+
+func entryKey(key string, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(key), 0), number)
+}
+
+// AppendEntry implements host.Journals.
+func (s *Store) AppendEntry(ctx context.Context, journal string, e host.Entry, once bool) (number uint64, err error) {
+	if err := checkEntry(journal, e); err != nil {
+		return 0, err
+	}
+	err = s.do(ctx, len(e.Value), func(c *commit) error {
+		if once {
+			if b := journalOf(c.tx, journal); b != nil {
+				if number = firstOf(b, e.Key); number != 0 {
+					return nil
+				}
+			}
+		}
+		number, err = c.appendEntry(journal, e)
+		return err
+	})
+	return number, err
+}
+
+func checkEntry(journal string, e host.Entry) error {
+	switch {
+	case journal == "":
+		return errors.New("append to a journal without a name")
+	case len(e.Key) > host.MaxEntryKeyBytes || strings.ContainsRune(e.Key, 0):
+		return fmt.Errorf("append to journal %q: a key has at most %d bytes and no NUL", journal, host.MaxEntryKeyBytes)
+	case len(e.Value) > host.MaxEntryBytes:
+		return fmt.Errorf("append to journal %q: %w: an entry has at most %d bytes", journal, host.ErrTooLarge, host.MaxEntryBytes)
+	}
+	return nil
+}
+
+func (c *commit) appendEntry(journal string, e host.Entry) (uint64, error) {
+	c.dirty = true
+	b, err := c.tx.Bucket(journalsBucket).CreateBucketIfNotExists([]byte(journal))
+	if err != nil {
+		return 0, err
+	}
+	entries, err := b.CreateBucketIfNotExists(entriesBucket)
+	if err != nil {
+		return 0, err
+	}
+	keys, err := b.CreateBucketIfNotExists(entryKeysBucket)
+	if err != nil {
+		return 0, err
+	}
+	if e.Number, err = entries.NextSequence(); err != nil {
+		return 0, err
+	}
+	e.Time = c.now
+	if k, v := entries.Cursor().Last(); k != nil {
+		last, err := decodeEntry(k, v)
+		if err == nil && last.Time.After(e.Time) {
+			e.Time = last.Time
+		}
+	}
+	entries.FillPercent = appendFill
+	if err := entries.Put(binary.BigEndian.AppendUint64(nil, e.Number), encodeEntry(e)); err != nil {
+		return 0, err
+	}
+	return e.Number, keys.Put(entryKey(e.Key, e.Number), nil)
+}
+
+// appendFill is how full pages get where keys only grow.
+const appendFill = 0.95
+
+func journalOf(tx *bolt.Tx, journal string) *bolt.Bucket {
+	return tx.Bucket(journalsBucket).Bucket([]byte(journal))
+}
+
+// firstOf returns the number of the first entry with a key, or 0.
+func firstOf(b *bolt.Bucket, key string) uint64 {
+	prefix := append([]byte(key), 0)
+	if k, _ := b.Bucket(entryKeysBucket).Cursor().Seek(prefix); bytes.HasPrefix(k, prefix) {
+		return binary.BigEndian.Uint64(k[len(prefix):])
+	}
+	return 0
+}
+
+// Entries implements host.Journals.
+func (s *Store) Entries(_ context.Context, journal string, before uint64, limit int) (all []host.Entry, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		b := journalOf(tx, journal)
+		if b == nil {
+			return nil
+		}
+		cursor := b.Bucket(entriesBucket).Cursor()
+		k, v := cursor.Last()
+		if before != 0 {
+			if k, v = cursor.Seek(binary.BigEndian.AppendUint64(nil, before)); k == nil {
+				k, v = cursor.Last()
+			} else {
+				k, v = cursor.Prev()
+			}
+		}
+		for ; k != nil && len(all) < limit; k, v = cursor.Prev() {
+			e, err := decodeEntry(k, v)
+			if err != nil {
+				return err
+			}
+			all = append(all, e)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// EntriesOf implements host.Journals.
+func (s *Store) EntriesOf(_ context.Context, journal, key string, limit int) (all []host.Entry, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		b := journalOf(tx, journal)
+		if b == nil {
+			return nil
+		}
+		prefix := append([]byte(key), 0)
+		cursor := b.Bucket(entryKeysBucket).Cursor()
+		for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix) && len(all) < limit; k, _ = cursor.Next() {
+			number := k[len(prefix):]
+			e, err := decodeEntry(number, b.Bucket(entriesBucket).Get(number))
+			if err != nil {
+				return err
+			}
+			all = append(all, e)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// PruneEntries implements host.Journals.
+func (s *Store) PruneEntries(ctx context.Context, journal string, before time.Time, limit int) (n int, err error) {
+	err = s.do(ctx, 0, func(c *commit) error {
+		b := journalOf(c.tx, journal)
+		if b == nil {
+			return nil
+		}
+		entries, keys := b.Bucket(entriesBucket), b.Bucket(entryKeysBucket)
+		var old []host.Entry
+		cursor := entries.Cursor()
+		for k, v := cursor.First(); k != nil && len(old) < limit; k, v = cursor.Next() {
+			e, err := decodeEntry(k, v)
+			if err != nil {
+				return err
+			}
+			if !e.Time.Before(before) {
+				break
+			}
+			old = append(old, e)
+		}
+		for _, e := range old {
+			c.dirty = true
+			if err := entries.Delete(binary.BigEndian.AppendUint64(nil, e.Number)); err != nil {
+				return err
+			}
+			if err := keys.Delete(entryKey(e.Key, e.Number)); err != nil {
+				return err
+			}
+		}
+		n = len(old)
+		return nil
+	})
+	return n, err
+}
+
+// checkJournal looks at every entry of a journal and at its key.
+func checkJournal(b *bolt.Bucket) error {
+	keys, n := b.Bucket(entryKeysBucket), 0
+	var last time.Time
+	err := b.Bucket(entriesBucket).ForEach(func(k, v []byte) error {
+		e, err := decodeEntry(k, v)
+		if err != nil {
+			return err
+		}
+		if e.Time.Before(last) {
+			return fmt.Errorf("entry %d: its time is out of order", e.Number)
+		}
+		last = e.Time
+		n++
+		if keys.Get(entryKey(e.Key, e.Number)) == nil {
+			return fmt.Errorf("entry %d: its key is not listed", e.Number)
+		}
+		return nil
+	})
+	if listed := keys.Stats().KeyN; err == nil && listed != n {
+		err = fmt.Errorf("%d keys are listed for %d entries", listed, n)
+	}
+	return err
+}
