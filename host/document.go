@@ -35,6 +35,8 @@ type Document struct {
 	// Filename is what a receiver might save the document as; may be empty.
 	Filename string
 	Body     []byte
+	// Origin is who wrote it.
+	Origin Origin
 }
 
 // MaxFilenameBytes is the longest file name of a document.

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -37,6 +36,9 @@ type Exchange struct {
 	Queues     *Queues
 	Tokens     *Tokens
 	Formatters Formatters
+	// Deliveries keeps the record of what is fetched and marked; if it is nil
+	// there is none.
+	Deliveries *Deliveries
 	// Observer is told what happens; it may be nil.
 	Observer Observer
 }
@@ -55,7 +57,9 @@ type Observer interface {
 
 // Fetched is a batch as it leaves the building.
 type Fetched struct {
-	// Delivery is a name of this fetch, for logs and records.
+	Group GroupName
+	// Delivery is the id of its record; see Delivery. A batch of no messages has
+	// one, but is not recorded.
 	Delivery string
 	Token    Token
 	IDs      Ranges
@@ -63,7 +67,7 @@ type Fetched struct {
 	Unread   uint64
 	Document Document
 	// SHA256 is the digest of Document.Body.
-	SHA256 [sha256.Size]byte
+	SHA256 Sum
 }
 
 // Marked is the outcome of a mark.
@@ -133,13 +137,16 @@ func checkKey(key string) error {
 
 // Fetch formats the oldest unread messages of a poll queue, at most limit. It
 // changes nothing: the same messages come again until they are marked. An
-// empty queue gives a document of an empty batch.
-func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int) (Fetched, error) {
+// empty queue gives a document of an empty batch. By is for the record.
+func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int, by Caller) (Fetched, error) {
 	q, err := x.pollQueue(g)
 	if err != nil {
 		return Fetched{}, err
 	}
 	f, err := x.fetch(ctx, q, limit)
+	if err == nil && x.Deliveries != nil && f.IDs.Count() > 0 {
+		err = x.Deliveries.record(ctx, f, by)
+	}
 	if x.Observer != nil && ctx.Err() == nil {
 		x.Observer.Fetched(g, f, err)
 	}
@@ -163,13 +170,15 @@ func (x *Exchange) fetch(ctx context.Context, q Queue, limit int) (Fetched, erro
 	if err != nil {
 		return Fetched{}, err
 	}
+	sum := Sum(sha256.Sum256(document.Body))
 	return Fetched{
-		Delivery: strings.ToLower(rand.Text()),
+		Group:    g,
+		Delivery: deliveryID(batchKey(g, b.Token), sum),
 		Token:    b.Token,
 		IDs:      ids,
 		Unread:   counts.Unread,
 		Document: document,
-		SHA256:   sha256.Sum256(document.Body),
+		SHA256:   sum,
 	}, nil
 }
 
@@ -199,8 +208,8 @@ func (x *Exchange) Await(ctx context.Context, g GroupName) error {
 
 // Mark records the messages of a token as read. It may be repeated: messages
 // that are read already are not counted. It fails with ErrBadToken and marks
-// nothing unless the token is whole and this queue's own.
-func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token) (Marked, error) {
+// nothing unless the token is whole and this queue's own. By is for the record.
+func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token, by Caller) (Marked, error) {
 	if _, err := x.pollQueue(g); err != nil {
 		return Marked{}, err
 	}
@@ -208,7 +217,23 @@ func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token) (Marked, 
 	if err != nil {
 		return Marked{}, err
 	}
-	moved, after, err := x.Store.Move(ctx, g, ids, Read)
+	var record []JournalEntry
+	batch := batchKey(g, token)
+	if x.Deliveries != nil {
+		// What left is on disk before it counts as read.
+		if err := x.Deliveries.settle(ctx, g, batch); err != nil {
+			return Marked{}, err
+		}
+		entry, err := markEntry(g, batch, by)
+		if err != nil {
+			return Marked{}, err
+		}
+		record = append(record, entry)
+	}
+	moved, after, err := x.Store.Move(ctx, g, ids, Read, record...)
+	if err == nil && x.Deliveries != nil {
+		x.Deliveries.marked(batch)
+	}
 	if err == nil && x.Observer != nil {
 		x.Observer.Marked(g, moved)
 	}

@@ -66,7 +66,7 @@ func addText(t testing.TB, x *host.Exchange, g host.GroupName, lines string) {
 
 func fetch(t testing.TB, x *host.Exchange, g host.GroupName, limit int) host.Fetched {
 	t.Helper()
-	f, err := x.Fetch(t.Context(), g, limit)
+	f, err := x.Fetch(t.Context(), g, limit, host.Caller{})
 	if err != nil {
 		t.Fatalf("Fetch(%s, %d) = %v", g, limit, err)
 	}
@@ -80,10 +80,10 @@ func TestFetchChangesNothingAndMarkIsExact(t *testing.T) {
 	if first.IDs.String() != "1-16" || first.Unread != 40 || first.Token != again.Token || first.SHA256 != again.SHA256 {
 		t.Errorf("two fetches differ: %+v, %+v", first, again)
 	}
-	if first.Delivery == again.Delivery {
-		t.Error("two fetches have one name")
-	}
 	small := fetch(t, x, "plain", 3)
+	if first.Delivery != again.Delivery || first.Delivery == small.Delivery || first.Delivery == "" {
+		t.Errorf("the deliveries are %q, %q and %q", first.Delivery, again.Delivery, small.Delivery)
+	}
 	for _, c := range []struct {
 		token host.Token
 		want  host.Marked
@@ -93,7 +93,7 @@ func TestFetchChangesNothingAndMarkIsExact(t *testing.T) {
 		{first.Token, host.Marked{Marked: 0, Unread: 24}},
 		{small.Token, host.Marked{Marked: 0, Unread: 24}},
 	} {
-		if got, err := x.Mark(t.Context(), "plain", c.token); err != nil || got != c.want {
+		if got, err := x.Mark(t.Context(), "plain", c.token, host.Caller{}); err != nil || got != c.want {
 			t.Errorf("Mark = %+v, %v, want %+v", got, err, c.want)
 		}
 	}
@@ -174,8 +174,11 @@ func TestRefusals(t *testing.T) {
 	addText(t, x, "plain", "1\n2")
 	plain := fetch(t, x, "plain", 1).Token
 	add := func(r host.AddRequest) error { _, err := x.Add(t.Context(), r); return err }
-	mark := func(g host.GroupName, token host.Token) error { _, err := x.Mark(t.Context(), g, token); return err }
-	get := func(g host.GroupName) error { _, err := x.Fetch(t.Context(), g, 1); return err }
+	mark := func(g host.GroupName, token host.Token) error {
+		_, err := x.Mark(t.Context(), g, token, host.Caller{})
+		return err
+	}
+	get := func(g host.GroupName) error { _, err := x.Fetch(t.Context(), g, 1, host.Caller{}); return err }
 	for name, c := range map[string]struct{ got, want error }{
 		"add to an unknown group":     {add(host.AddRequest{Group: "nobody", Body: []byte("1")}), host.ErrUnknownGroup},
 		"add null":                    {add(host.AddRequest{Group: "plain", Body: []byte("null")}), host.ErrBadData},
@@ -225,7 +228,7 @@ func TestPluginDocumentsAreNotTrusted(t *testing.T) {
 		{ContentType: "text/xml", Filename: "\xff"},
 		{ContentType: "text/xml", Filename: strings.Repeat("x", 256)},
 	} {
-		if _, err := x.Fetch(t.Context(), "student", 1); err == nil || !strings.Contains(err.Error(), "records") {
+		if _, err := x.Fetch(t.Context(), "student", 1, host.Caller{}); err == nil || !strings.Contains(err.Error(), "records") {
 			t.Errorf("a document with type %q and name %q was served: %v", d.ContentType, d.Filename, err)
 		}
 	}

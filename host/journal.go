@@ -27,6 +27,12 @@ const (
 	MaxEntryBytes = 1 << 20
 )
 
+// JournalEntry is an entry and the journal that it is for.
+type JournalEntry struct {
+	Journal string
+	Entry
+}
+
 // Journals keep entries that are only ever appended. A journal exists once it
 // has an entry; an unknown one is simply empty.
 type Journals interface {

@@ -31,8 +31,10 @@ type Messages interface {
 	Unread(ctx context.Context, g GroupName, limit, maxBytes int) ([]Message, error)
 
 	// Move gives the messages in ids a new status, all at once, and returns
-	// how many had another one. Ids without a message are passed over.
-	Move(ctx context.Context, g GroupName, ids Ranges, to Status) (moved uint64, after Counts, err error)
+	// how many had another one. Ids without a message are passed over. The
+	// entries are appended before, or in the same commit, if any message is
+	// moved; a store that can't tell may append them also if none is.
+	Move(ctx context.Context, g GroupName, ids Ranges, to Status, record ...JournalEntry) (moved uint64, after Counts, err error)
 
 	// Counts takes constant time.
 	Counts(ctx context.Context, g GroupName) (Counts, error)

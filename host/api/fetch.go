@@ -23,7 +23,7 @@ func (a *API) fetch(w http.ResponseWriter, r *http.Request, g host.GroupName) er
 			return err
 		}
 	}
-	fetched, err := a.exchange.Fetch(r.Context(), g, limit)
+	fetched, err := a.exchange.Fetch(r.Context(), g, limit, caller(r))
 	if err != nil {
 		return err
 	}

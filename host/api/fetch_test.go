@@ -80,8 +80,8 @@ func TestFetchChangesNothing(t *testing.T) {
 	if first.body != second.body {
 		t.Errorf("the second fetch =\n%s\nwant the first again\n%s", second.body, first.body)
 	}
-	if first.header.Get("Restante-Delivery") == second.header.Get("Restante-Delivery") {
-		t.Error("both fetches are the same delivery")
+	if first.header.Get("Restante-Delivery") != second.header.Get("Restante-Delivery") {
+		t.Error("the same bytes are two deliveries")
 	}
 	if got := first.header.Get("Restante-Count") + " of " + first.header.Get("Restante-Unread"); got != "2 of 3" {
 		t.Errorf("count = %s, want 2 of 3", got)

@@ -22,7 +22,7 @@ func (a *API) mark(w http.ResponseWriter, r *http.Request, g host.GroupName) err
 	if err != nil {
 		return err
 	}
-	marked, err := a.exchange.Mark(r.Context(), g, token)
+	marked, err := a.exchange.Mark(r.Context(), g, token, caller(r))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -77,9 +78,11 @@ func (a *API) serve(t route) http.Handler {
 			if g = host.GroupName(name); !one {
 				g = host.EveryGroup
 			}
-			if err = a.authorize(r, g, t.may); err == nil && one {
+			var key string
+			if key, err = a.authorize(r, g, t.may); err == nil && one {
 				err = host.CheckGroupName(g)
 			}
+			r = r.WithContext(context.WithValue(r.Context(), keyOfRequest{}, key))
 		}
 		if err == nil {
 			err = t.handle(w, r, g)
@@ -93,14 +96,23 @@ func (a *API) serve(t route) http.Handler {
 // apiUser is the user name that goes with every API key; Haplo's.
 const apiUser = "haplo"
 
-func (a *API) authorize(r *http.Request, g host.GroupName, p host.Permission) error {
+// authorize returns the id of the key.
+func (a *API) authorize(r *http.Request, g host.GroupName, p host.Permission) (string, error) {
 	user, text, ok := r.BasicAuth()
 	if !ok {
-		return host.ErrUnauthorized
+		return "", host.ErrUnauthorized
 	}
 	if user != apiUser {
-		return faultf(host.ErrUnauthorized, "the user name is not %q", apiUser)
+		return "", faultf(host.ErrUnauthorized, "the user name is not %q", apiUser)
 	}
-	_, err := a.keys.Authorize(text, g, p)
-	return err
+	return a.keys.Authorize(text, g, p)
+}
+
+// keyOfRequest is where a request's context has the id of its key.
+type keyOfRequest struct{}
+
+// caller says who makes a request.
+func caller(r *http.Request) host.Caller {
+	key, _ := r.Context().Value(keyOfRequest{}).(string)
+	return host.Caller{Key: key, Address: r.RemoteAddr}
 }

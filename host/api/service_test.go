@@ -193,11 +193,11 @@ func (b *brittle) Append(ctx context.Context, a host.Addition) ([]host.ID, error
 	return b.Store.Append(ctx, a)
 }
 
-func (b *brittle) Move(ctx context.Context, g host.GroupName, ids host.Ranges, to host.Status) (uint64, host.Counts, error) {
+func (b *brittle) Move(ctx context.Context, g host.GroupName, ids host.Ranges, to host.Status, record ...host.JournalEntry) (uint64, host.Counts, error) {
 	if p := b.failure.Load(); p != nil {
 		return 0, host.Counts{}, *p
 	}
-	return b.Store.Move(ctx, g, ids, to)
+	return b.Store.Move(ctx, g, ids, to, record...)
 }
 
 // scripted is host.Formatters that writes what it is told to.

@@ -56,6 +56,10 @@ type Config struct {
 	// what is set for single plugins.
 	Sample  *float64
 	Samples map[string]float64
+	// Retention is how long deliveries are kept, and Retentions how long those of
+	// single groups.
+	Retention  host.Retention
+	Retentions map[host.GroupName]host.Retention
 	// Reattach is JSON that names plugins which run under a debugger, as the SDK
 	// prints it; see formatter.Config.Attach. It may be empty.
 	Reattach string
@@ -78,13 +82,15 @@ type file struct {
 	Readable  []string `hcl:"readable,optional"`
 	Sample    *float64 `hcl:"sample"`
 	Queues    []struct {
-		Name        string         `hcl:"name,label"`
-		Method      *string        `hcl:"method"`
-		Title       *string        `hcl:"title"`
-		Description *string        `hcl:"description"`
-		Body        hcl.Body       `hcl:",body"`
-		Attributes  hcl.Attributes `hcl:",remain"`
+		Name        string     `hcl:"name,label"`
+		Method      *string    `hcl:"method"`
+		Title       *string    `hcl:"title"`
+		Description *string    `hcl:"description"`
+		Deliveries  *keepBlock `hcl:"deliveries,block"`
+		Body        hcl.Body   `hcl:",body"`
+		Rest        hcl.Body   `hcl:",remain"`
 	} `hcl:"queue,block"`
+	Deliveries   *keepBlock    `hcl:"deliveries,block"`
 	PluginBlocks []pluginBlock `hcl:"plugin,block"`
 }
 
@@ -164,6 +170,10 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 		c.Sample = f.Sample
 	}
 	faults = f.applyPlugins(c, scope)
+	var wrong hcl.Diagnostics
+	c.Retention, wrong = f.Deliveries.retention(host.Retention{})
+	faults = append(faults, wrong...)
+	c.Retentions = map[host.GroupName]host.Retention{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
@@ -178,12 +188,11 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 			fault("Duplicate queue", fmt.Errorf("there is another queue block named %q", b.Name))
 		}
 		seen[b.Name] = true
-		for _, a := range b.Attributes {
-			faults = append(faults, &hcl.Diagnostic{
-				Severity: hcl.DiagError, Summary: "Unsupported argument", Subject: &a.NameRange,
-				Detail: fmt.Sprintf("A queue block has no %q; it takes method, title and description.", a.Name),
-			})
-		}
+		_, unknown := b.Rest.Content(&hcl.BodySchema{})
+		faults = append(faults, unknown...)
+		keep, wrong := b.Deliveries.retention(c.Retention)
+		faults = append(faults, wrong...)
+		c.Retentions[q.Group] = keep
 		if b.Method != nil {
 			m, err := host.ParseMethod(*b.Method)
 			if err != nil {

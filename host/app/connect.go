@@ -36,7 +36,7 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 	if !control.Absent(err) {
 		return nil, nil, err
 	}
-	p, err := openParts(ctx, data, nil)
+	p, err := openParts(ctx, data, nil, nil)
 	if errors.Is(err, host.ErrInUse) {
 		return nil, nil, &HintError{
 			Err:  fmt.Errorf("a process has the data folder %s open, but does not answer on its control socket", data),
@@ -46,6 +46,6 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 	if err != nil {
 		return nil, nil, err
 	}
-	server := control.Server{Exchange: p.exchange, Keys: p.keys, Log: hclog.NewNullLogger()}
+	server := control.Server{Exchange: p.exchange, Keys: p.keys, Log: hclog.NewNullLogger(), Check: p.store.Check}
 	return control.Direct(server.Handler()), func() error { return p.close(ctx) }, nil
 }

@@ -22,8 +22,9 @@ type parts struct {
 // StoreName is the name of the store's file in the data folder.
 const StoreName = "restante.db"
 
-// openParts opens the data folder, which no other process may have open.
-func openParts(ctx context.Context, data string, queues []host.Queue) (_ *parts, err error) {
+// openParts opens the data folder, which no other process may have open. Lost is
+// told of deliveries that could not be recorded; it may be nil.
+func openParts(ctx context.Context, data string, queues []host.Queue, lost func(host.Delivery, error)) (_ *parts, err error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -52,9 +53,12 @@ func openParts(ctx context.Context, data string, queues []host.Queue) (_ *parts,
 		return nil, err
 	}
 	return &parts{
-		store:    store,
-		exchange: &host.Exchange{Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{}},
-		keys:     keys,
+		store: store,
+		exchange: &host.Exchange{
+			Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{},
+			Deliveries: host.NewDeliveries(store, time.Now, lost),
+		},
+		keys: keys,
 	}, nil
 }
 
@@ -72,7 +76,7 @@ func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) ([]host
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(p.keys.Flush(ctx), p.store.Close())
+	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Flush(ctx), p.store.Close())
 }
 
 // checkPrivate refuses a data folder that others can look into, as it holds

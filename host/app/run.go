@@ -46,7 +46,9 @@ func Run(ctx context.Context, read Load, version string, w io.Writer) error {
 		return err
 	}
 	log := newLogger(c, w)
-	p, err := openParts(ctx, c.Data, c.Queues)
+	p, err := openParts(ctx, c.Data, c.Queues, func(d host.Delivery, err error) {
+		log.Error("delivery not recorded", "delivery", d.ID, "group", string(d.Group), "messages", d.IDs, "error", err)
+	})
 	if errors.Is(err, host.ErrInUse) {
 		return &HintError{
 			Err:  fmt.Errorf("the data folder %s is in use by another daemon", c.Data),
@@ -150,7 +152,7 @@ func (d *daemon) run(ctx context.Context) error {
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
-		Reload: d.reload,
+		Reload: d.reload, Check: d.parts.store.Check,
 	}
 	public := api.NewServer(machines, d.log.Named("http"))
 	private := &http.Server{
@@ -169,6 +171,7 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { fail(serve(public, listener)) })
 	rest.Go(func() { fail(serve(private, socket)) })
 	rest.Go(func() { d.flushKeys(ctx) })
+	rest.Go(func() { d.pruneDeliveries(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
 	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
 
@@ -250,6 +253,38 @@ func (d *daemon) flushKeys(ctx context.Context) {
 			if err := d.parts.keys.Flush(ctx); err != nil {
 				d.log.Warn("times of use of API keys not written", "error", err)
 			}
+			if err := d.parts.exchange.Deliveries.Flush(ctx); err != nil {
+				d.log.Warn("counts of fetches not written", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pruneEvery is how often deliveries that are too old are deleted.
+const pruneEvery = time.Hour
+
+func (d *daemon) pruneDeliveries(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		for _, q := range d.parts.exchange.Queues.All() {
+			c := d.settled.current()
+			r, ok := c.Retentions[q.Group]
+			if !ok {
+				r = c.Retention
+			}
+			entries, bodies, err := d.parts.exchange.Deliveries.Prune(ctx, q.Group, r)
+			if entries > 0 || bodies > 0 {
+				d.log.Info("deliveries pruned", "group", string(q.Group), "entries", entries, "bodies", bodies)
+			}
+			if err != nil && ctx.Err() == nil {
+				d.log.Warn("deliveries not pruned", "group", string(q.Group), "error", err)
+			}
+		}
+		select {
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}

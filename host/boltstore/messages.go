@@ -130,7 +130,12 @@ func (s *Store) unread(ctx context.Context, g host.GroupName, state *host.State,
 }
 
 // Move implements host.Messages.
-func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, to host.Status) (moved uint64, after host.Counts, err error) {
+func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, to host.Status, record ...host.JournalEntry) (moved uint64, after host.Counts, err error) {
+	for _, e := range record {
+		if err := checkEntry(e.Journal, e.Entry); err != nil {
+			return 0, host.Counts{}, err
+		}
+	}
 	err = s.do(ctx, 0, func(c *commit) error {
 		g, err := c.group(name)
 		if g == nil || err != nil {
@@ -139,6 +144,11 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 		if moved = g.state.Move(ids, to); moved > 0 {
 			c.dirty = true
 			g.freed = g.freed || to == host.Unread
+			for _, e := range record {
+				if _, err := c.appendEntry(e.Journal, e.Entry); err != nil {
+					return err
+				}
+			}
 		}
 		after = g.state.Counts()
 		return nil

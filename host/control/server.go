@@ -25,33 +25,39 @@ type Server struct {
 	Plugins Plugins
 	Status  func() Status
 	Reload  func(context.Context) (Reloaded, error)
+	// Check returns everything that is wrong with the stored data.
+	Check func() error
 }
 
 // Handler returns all calls.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, call := range map[string]func(*http.Request) (any, error){
-		"GET /status":                       s.status,
-		"POST /reload":                      s.reload,
-		"GET /queues":                       s.queues,
-		"POST /queues/{group}/messages":     s.add,
-		"GET /queues/{group}/messages":      s.list,
-		"GET /queues/{group}/messages/{id}": s.message,
-		"GET /queues/{group}/preview":       s.preview,
-		"POST /queues/{group}/unread":       s.makeUnread,
-		"POST /queues/{group}/hold":         s.hold,
-		"POST /queues/{group}/prune":        s.prune,
-		"POST /queues/{group}/release":      s.release,
-		"GET /keys":                         s.listKeys,
-		"POST /keys":                        s.createKey,
-		"POST /keys/{id}/revoke":            s.revokeKey,
-		"POST /token-keys":                  s.rotateTokens,
-		"GET /plugins":                      s.plugins,
-		"POST /plugins/{name}/approve":      s.approve,
-		"POST /plugins/{name}/rollback":     s.rollBack,
-		"POST /plugins/{name}/restart":      s.restart,
-		"GET /plugin-preview":               s.previewPlugin,
-		"POST /plugin-lock":                 s.lockPlugins,
+		"GET /status":                              s.status,
+		"POST /reload":                             s.reload,
+		"GET /queues":                              s.queues,
+		"POST /queues/{group}/messages":            s.add,
+		"GET /queues/{group}/messages":             s.list,
+		"GET /queues/{group}/messages/{id}":        s.message,
+		"GET /queues/{group}/preview":              s.preview,
+		"GET /queues/{group}/deliveries":           s.deliveries,
+		"GET /queues/{group}/deliveries/{id}":      s.delivery,
+		"GET /queues/{group}/deliveries/{id}/body": s.deliveryBody,
+		"POST /verify":                             s.verify,
+		"POST /queues/{group}/unread":              s.makeUnread,
+		"POST /queues/{group}/hold":                s.hold,
+		"POST /queues/{group}/prune":               s.prune,
+		"POST /queues/{group}/release":             s.release,
+		"GET /keys":                                s.listKeys,
+		"POST /keys":                               s.createKey,
+		"POST /keys/{id}/revoke":                   s.revokeKey,
+		"POST /token-keys":                         s.rotateTokens,
+		"GET /plugins":                             s.plugins,
+		"POST /plugins/{name}/approve":             s.approve,
+		"POST /plugins/{name}/rollback":            s.rollBack,
+		"POST /plugins/{name}/restart":             s.restart,
+		"GET /plugin-preview":                      s.previewPlugin,
+		"POST /plugin-lock":                        s.lockPlugins,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			reply, err := call(r)
@@ -90,6 +96,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		reply.Status = http.StatusNotFound
 		reply.Message = fmt.Sprintf("unknown group %q", r.PathValue("group"))
 		reply.Hint = "\"restante queues\" lists the groups; a plugin or a queue block in the configuration declares one"
+	case errors.Is(err, host.ErrNoBody):
+		reply.Status = http.StatusNotFound
+		reply.Hint = "bodies are kept for a time; \"restante deliveries show\" has what is known of it"
 	case errors.Is(err, host.ErrNoMessage), errors.Is(err, host.ErrNoRecord):
 		reply.Status = http.StatusNotFound
 	case errors.Is(err, host.ErrStoreFull):

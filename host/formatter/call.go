@@ -95,6 +95,7 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 		p.noteRejection(r, plugin, rejected)
 		return host.Document{}, rejected
 	case err == nil:
+		d.Origin = host.Origin{Plugin: plugin, Version: r.description.Version, Digest: r.version.digest}
 		p.sample(ctx, r, plugin, b, d)
 		return d, nil
 	case errors.Is(err, process.ErrTimeout):

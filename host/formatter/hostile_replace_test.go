@@ -48,7 +48,7 @@ func TestHostileIsReplaced(t *testing.T) {
 				tick := time.NewTicker(20 * time.Millisecond)
 				defer tick.Stop()
 				for ctx.Err() == nil {
-					_, _ = r.exchange.Fetch(context.WithoutCancel(ctx), group, 100) // whatever comes of it
+					_, _ = r.exchange.Fetch(context.WithoutCancel(ctx), group, 100, host.Caller{}) // whatever comes of it
 					<-tick.C
 				}
 			})

@@ -158,12 +158,12 @@ func (r *rig) poll(ctx context.Context, t *testing.T) {
 		case <-tick.C:
 		}
 		begun := time.Now()
-		got, err := r.exchange.Fetch(context.WithoutCancel(ctx), "good", 100)
+		got, err := r.exchange.Fetch(context.WithoutCancel(ctx), "good", 100, host.Caller{})
 		if err != nil || !strings.HasPrefix(string(got.Document.Body), "good/") {
 			t.Errorf("during %s: Fetch(good) = %.60q, %v", *r.doing.Load(), got.Document.Body, err)
 			return
 		}
-		if _, err := r.exchange.Mark(context.WithoutCancel(ctx), "good", got.Token); err != nil {
+		if _, err := r.exchange.Mark(context.WithoutCancel(ctx), "good", got.Token, host.Caller{}); err != nil {
 			t.Errorf("during %s: Mark(good) = %v", *r.doing.Load(), err)
 			return
 		}
@@ -257,7 +257,7 @@ func (r *rig) eventually(what string, holds func() bool) {
 // of it: "served", or the error, which must be of one of the two known kinds.
 func (r *rig) fetch(group host.GroupName) string {
 	r.Helper()
-	_, err := r.exchange.Fetch(r.Context(), group, 100)
+	_, err := r.exchange.Fetch(r.Context(), group, 100, host.Caller{})
 	if err == nil {
 		return "served"
 	}

@@ -80,7 +80,7 @@ that needs no plugin.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newServe(), newReload(), newAdd(), newQueues(), newMessages(), newKeys(), newPlugins(), newPlugin(), newVersion())
+	root.AddCommand(newServe(), newReload(), newAdd(), newQueues(), newMessages(), newDeliveries(), newVerify(), newKeys(), newPlugins(), newPlugin(), newVersion())
 	return root
 }
 
