@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,18 +11,11 @@ import (
 )
 
 func (s *Server) deliveries(r *http.Request) (any, error) {
-	before, err := number(r, "before", 0)
+	before, limit, err := s.page(r)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := number(r, "limit", 20)
-	if err != nil || limit < 1 || limit > host.MaxFetch {
-		return nil, fmt.Errorf("limit must be a number from 1 to %d", host.MaxFetch)
-	}
-	if _, err := s.Exchange.Queues.Queue(group(r)); err != nil {
-		return nil, err
-	}
-	all, err := s.Exchange.Deliveries.List(r.Context(), group(r), before, int(limit))
+	all, err := s.Exchange.Deliveries.List(r.Context(), group(r), before, limit)
 	if all == nil {
 		all = []host.ListedDelivery{}
 	}

@@ -169,23 +169,29 @@ func (s *Server) add(r *http.Request) (any, error) {
 }
 
 func (s *Server) list(r *http.Request) (any, error) {
-	before, err := number(r, "before", 0)
+	before, limit, err := s.page(r)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := number(r, "limit", 20)
-	if err != nil || limit < 1 || limit > host.MaxFetch {
-		return nil, fmt.Errorf("limit must be a number from 1 to %d", host.MaxFetch)
-	}
-	if _, err := s.Exchange.Queues.Queue(group(r)); err != nil {
-		return nil, err
-	}
-	listed, err := s.Exchange.Store.List(r.Context(), group(r), host.ID(before), int(limit))
+	listed, err := s.Exchange.Store.List(r.Context(), group(r), host.ID(before), limit)
 	all := make([]Message, len(listed))
 	for i, m := range listed {
 		all[i] = shown(m)
 	}
 	return all, err
+}
+
+// page reads what part of a list of a group is asked for.
+func (s *Server) page(r *http.Request) (before uint64, limit int, err error) {
+	if before, err = number(r, "before", 0); err != nil {
+		return 0, 0, err
+	}
+	most, err := number(r, "limit", 20)
+	if err != nil || most < 1 || most > host.MaxFetch {
+		return 0, 0, fmt.Errorf("limit must be a number from 1 to %d", host.MaxFetch)
+	}
+	_, err = s.Exchange.Queues.Queue(group(r))
+	return before, int(most), err
 }
 
 func shown(m host.Listed) Message {

@@ -25,8 +25,13 @@ type Config struct {
 	// Command makes the command that runs Path; nil runs it directly. The
 	// process may use dir, a private folder, for its socket and its temporary
 	// files. The command's environment, standard files and process group are
-	// set by Start.
+	// set by Start, which closes the command's ExtraFiles.
 	Command func(dir string) (*exec.Cmd, error)
+
+	// Started, if it is set, is called when the process was started, on the
+	// thread that started it and before anything else is done with it, for what
+	// only that thread can do, such as tracing. If it fails, so does the start.
+	Started func(cmd *exec.Cmd) error
 
 	// Attach, if it is set, names a process that runs already, such as one under
 	// a debugger, in the place of Path and Command. It is never ended, only let

@@ -16,6 +16,7 @@ func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
 	if cmd, err = r.config.Command(r.dir); err != nil {
 		return nil, nil, nil, err
 	}
+	defer closeAll(cmd.ExtraFiles) // the process has them
 	var theirs, ours []*os.File
 	defer func() {
 		closeAll(theirs)
@@ -59,6 +60,13 @@ func (r *runner) launch() (outR, errR *os.File, cmd *exec.Cmd, err error) {
 	contain(cmd)
 	if err = startCommand(cmd); err != nil {
 		return nil, nil, nil, err
+	}
+	if r.config.Started != nil {
+		if err = r.config.Started(cmd); err != nil {
+			_ = killGroup(cmd.Process.Pid)
+			_ = cmd.Wait()
+			return nil, nil, nil, err
+		}
 	}
 	r.mu.Lock()
 	r.stdin = in

@@ -1,9 +1,16 @@
 package sandbox
 
-import "golang.org/x/sys/unix"
+import (
+	"debug/elf"
+
+	"golang.org/x/sys/unix"
+)
 
 // auditArch is how the kernel tells the filter of calls made the usual way.
 const auditArch = unix.AUDIT_ARCH_X86_64
+
+// machine is how executables say which processor they are for.
+const machine = elf.EM_X86_64
 
 // foreignCalls is the number from which on calls are of another kind: on this
 // processor those with 32-bit pointers (x32).

@@ -1,9 +1,16 @@
 package sandbox
 
-import "golang.org/x/sys/unix"
+import (
+	"debug/elf"
+
+	"golang.org/x/sys/unix"
+)
 
 // auditArch is how the kernel tells the filter of calls made the usual way.
 const auditArch = unix.AUDIT_ARCH_AARCH64
+
+// machine is how executables say which processor they are for.
+const machine = elf.EM_AARCH64
 
 // foreignCalls is a number that no call has: this processor has calls of one
 // kind only. Those of 32-bit programs have another auditArch.

@@ -5,17 +5,16 @@
 //
 // Start with Sandbox, whose Command makes the command that starts a program.
 // Probe finds out what this system allows this user; Support says what it
-// found, layer by layer. Main must be the first call in the main function of
-// every program that uses the package, and in TestMain.
+// found, layer by layer. Clock lets a program see another time, in tests.
 //
 // # How it works
 //
-// A command from Sandbox starts our own executable once more, in new namespaces
-// where there are any. There Main finds that it is the trampoline
-// (trampoline_linux.go): it gives up all that the plugin must not have, one
-// layer after the other, and then becomes the plugin by one last exec. So the
-// plugin has the process id that the daemon knows, and nothing stands between
-// the two.
+// A command from Sandbox starts a trampoline, in new namespaces where there are
+// any: a program that is written for this one start, and is no more than a list
+// of system calls (trampoline_linux.go). They give up all that the plugin must
+// not have, one layer after the other (shutin_linux.go), and the last of them,
+// an exec, turns the process into the plugin. So the plugin has the process id
+// that the daemon knows, and nothing stands between the two.
 //
 // No layer is trusted alone. Namespaces and an empty root (root_linux.go) take
 // away the things themselves; file rules (landlock_linux.go) and the system

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ErrNoMain: the program that uses the package does not call Main first, so it
-// can't start anything in the sandbox.
-var ErrNoMain = errors.New("sandbox.Main must be the first call in the program's main function")
+// ErrNoClock: a program's clock can't be moved on this system. What wraps it
+// says why.
+var ErrNoClock = errors.New("the clock can't be moved here")
 
 // MissingError says which layers can't be had, and what to do.
 type MissingError struct {

@@ -3,9 +3,6 @@
 package sandbox
 
 import (
-	"fmt"
-	"unsafe"
-
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -133,18 +130,3 @@ func mustEqual(value uint32) bpf.Instruction {
 
 func answer(value uint32) bpf.Instruction    { return bpf.RetConstant{Val: value} }
 func fail(number unix.Errno) bpf.Instruction { return answer(answerErrno | uint32(number)) }
-
-// filterCalls puts the filter on this thread and what it becomes.
-// no_new_privs must be set.
-func filterCalls(raw []bpf.RawInstruction) error {
-	program := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		program[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
-	}
-	descriptor := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	const setModeFilter = 1
-	if _, _, number := unix.Syscall(unix.SYS_SECCOMP, setModeFilter, 0, uintptr(unsafe.Pointer(&descriptor))); number != 0 {
-		return fmt.Errorf("install the filter: %w", number)
-	}
-	return nil
-}

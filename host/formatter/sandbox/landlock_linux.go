@@ -5,6 +5,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,23 +27,26 @@ const (
 		unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 )
 
-// restrictFiles forbids this thread, and what it becomes, all use of files but
+// rulesetFile is the number that the set of rules has while it is made.
+const rulesetFile = 30
+
+// restrictFiles forbids the process, and what it becomes, all use of files but
 // what the orders allow, and with newer kernels TCP, abstract sockets and
 // signals to others. no_new_privs must be set.
-func restrictFiles(o orders) error {
+func (s *steps) restrictFiles(o orders) error {
 	version, _, number := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if number != 0 {
 		return fmt.Errorf("ask for Landlock: %w", number)
 	}
 	ruled := rulesOf(int(version))
-	ruleset, _, number := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&ruled)), unsafe.Sizeof(ruled), 0)
-	if number != 0 {
-		return fmt.Errorf("make a set of rules: %w", number)
-	}
+	s.begin("make a set of file rules")
+	ruleset := s.call(unix.SYS_LANDLOCK_CREATE_RULESET, s.data(ruled), uint64(unsafe.Sizeof(ruled)), 0)
+	s.store(ruleset, s.call(unix.SYS_DUP3, 0, rulesetFile, unix.O_CLOEXEC), 0)
 	allow := func(path string, rights uint64) error {
-		return allowPath(int(ruleset), path, rights&ruled.Handled_access_fs)
+		return s.allowPath(path, rights&ruled.Handled_access_fs)
 	}
-	faults := []error{allow(o.Dir, mayServe)}
+	s.rule(o.Dir, mayServe&ruled.Handled_access_fs)
+	var faults []error
 	for _, path := range o.Readable {
 		faults = append(faults, allow(path, mayRunAll))
 	}
@@ -51,13 +56,9 @@ func restrictFiles(o orders) error {
 	for _, path := range devices() {
 		faults = append(faults, allow(path, mayRead|unix.LANDLOCK_ACCESS_FS_WRITE_FILE))
 	}
-	if err := errors.Join(faults...); err != nil {
-		return err
-	}
-	if _, _, number := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); number != 0 {
-		return fmt.Errorf("apply the rules: %w", number)
-	}
-	return unix.Close(int(ruleset))
+	s.begin("apply the file rules")
+	s.call(unix.SYS_LANDLOCK_RESTRICT_SELF, rulesetFile, 0)
+	return errors.Join(faults...)
 }
 
 // rulesOf returns all that a version of Landlock can rule. The first is enough:
@@ -84,25 +85,29 @@ func rulesOf(version int) unix.LandlockRulesetAttr {
 
 // allowPath adds a rule for a path and what is below it. A path that does not
 // exist needs none.
-func allowPath(ruleset int, path string, rights uint64) error {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) {
+func (s *steps) allowPath(path string, rights uint64) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	var info unix.Stat_t
-	if err := unix.Fstat(fd, &info); err != nil {
-		return fmt.Errorf("look at %s: %w", path, err)
-	}
-	if info.Mode&unix.S_IFMT != unix.S_IFDIR {
+	case err != nil:
+		return err
+	case !info.IsDir():
 		rights &= ofFiles
 	}
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	if _, _, number := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); number != 0 {
-		return fmt.Errorf("add a rule for %s: %w", path, number)
-	}
+	s.rule(path, rights)
 	return nil
+}
+
+// rule adds a rule for a path. The rights must fit what the path is.
+func (s *steps) rule(path string, rights uint64) {
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: -1}
+	address := s.data(rule)
+	s.begin("set a file rule for " + path)
+	// It may not be there in the new root: then nothing is allowed.
+	open := s.open(path, unix.O_PATH)
+	s.tolerate(unix.ENOENT)
+	s.keep(open, address+uint64(unsafe.Offsetof(rule.Parent_fd)))
+	s.call(unix.SYS_LANDLOCK_ADD_RULE, rulesetFile, unix.LANDLOCK_RULE_PATH_BENEATH, address, 0)
+	s.tolerate(unix.EBADF)
 }

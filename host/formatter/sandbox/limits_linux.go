@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitResources sets the limits of this process, soft and hard alike. It must
+// limitResources sets the limits of the process, soft and hard alike. It must
 // come late: the trampoline itself is bound by them, too.
-func limitResources(o orders) error {
+func (s *steps) limitResources(o orders) error {
 	// Addresses cost memory, too, for the kernel's tables: 2 MiB for each GiB
 	// that is used. Runtimes reserve many GiB, and the race detector, which
 	// knows no limits, far more.
@@ -49,10 +49,9 @@ func limitResources(o orders) error {
 		if err := unix.Getrlimit(l.resource, &now); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
-		value := min(uint64(l.value), now.Max) // it can only be lowered
-		if err := unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: value, Max: value}, nil); err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
-		}
+		value := min(uint64(l.value), now.Max) // ours is its own, and can only be lowered
+		s.begin("limit the " + l.name)
+		s.call(unix.SYS_PRLIMIT64, 0, uint64(l.resource), s.data(unix.Rlimit{Cur: value, Max: value}), 0)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@
 package sandbox
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,29 +13,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orders are what the trampoline is to do. They travel as its one argument:
-// nothing in them is secret, they need no file that could leak into the
-// program, and the program's own arguments replace them.
+// orders are what the trampoline is to do.
 type orders struct {
 	// Layers to apply.
 	Layers []LayerName
 	// User is the user and group to become; 0 stays as it is.
-	User int `json:",omitempty"`
+	User int
 	// Host is the process id of the daemon.
 	Host int
 
-	Name, Path, Digest, Dir string
-	Interpreter             []string `json:",omitempty"`
+	Name, Path, Dir string
+	Interpreter     []string
 	// Readable are the paths that may be read and executed.
-	Readable []string `json:",omitempty"`
+	Readable []string
 
 	// The limits; Unlimited sets none. Threads is what the kernel is told.
 	Memory         int64
 	Files, Threads int
 
+	// clock is moved, if it is set; clockFile is the number of the socket that
+	// hands it over.
+	clock     *Clock
+	clockFile int
+
 	// Trial ends in place of the last exec: Probe only wants to know whether
 	// the way is free.
-	Trial bool `json:",omitempty"`
+	Trial bool
 }
 
 func (o orders) has(name LayerName) bool {
@@ -51,9 +54,16 @@ func (s *Sandbox) command(p Program) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	loaded, err := s.load(p, len(image.interpreter) > 0)
+	if err != nil {
+		return nil, err
+	}
 	support, limits := s.config.Support, s.config.Limits
+	if s.config.Mode == Off {
+		support = Support{}
+	}
 	o := orders{
-		Name: p.Name, Path: p.Path, Digest: p.Digest, Dir: p.Dir,
+		Name: p.Name, Path: p.Path, Dir: p.Dir, clock: p.Clock,
 		Interpreter: image.interpreter,
 		Memory:      limits.Memory, Files: limits.Files, Threads: limits.Threads,
 	}
@@ -71,11 +81,12 @@ func (s *Sandbox) command(p Program) (*exec.Cmd, error) {
 			}
 		}
 	}
-	return o.command(support.userNamespace, support.otherUser)
+	return o.command(support.userNamespace, support.otherUser, loaded)
 }
 
-// command makes the command of a trampoline with these orders.
-func (o orders) command(userNamespace, otherUser bool) (*exec.Cmd, error) {
+// command makes the command of a trampoline with these orders, which takes the
+// program's files over.
+func (o orders) command(userNamespace, otherUser bool, p program) (*exec.Cmd, error) {
 	o.Host = os.Getpid()
 	own := os.Geteuid()
 	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -103,14 +114,41 @@ func (o orders) command(userNamespace, otherUser bool) (*exec.Cmd, error) {
 		}
 		o.Threads = threadsOf(user) + 4*o.Threads
 	}
-	text, err := json.Marshal(o)
-	if err != nil {
+	return o.launcher(attributes, p)
+}
+
+// firstFile is the number that the first of exec.Cmd.ExtraFiles gets.
+const firstFile = 3
+
+func (o orders) launcher(attributes *syscall.SysProcAttr, p program) (cmd *exec.Cmd, err error) {
+	files := []*os.File{nil} // the trampoline
+	defer func() {
+		for _, f := range files {
+			if err != nil && f != nil {
+				_ = f.Close()
+			}
+		}
+	}()
+	sealedFile := 0
+	if p.sealed != nil {
+		sealedFile = firstFile + len(files)
+		files = append(files, p.sealed)
+	}
+	if o.clock != nil {
+		theirs, err := o.clock.prepare(attributes)
+		if err != nil {
+			return nil, err
+		}
+		o.clockFile = firstFile + len(files)
+		files = append(files, theirs)
+	}
+	if files[0], err = o.trampoline(p, sealedFile); err != nil {
 		return nil, err
 	}
 	return &exec.Cmd{
-		// The file that we are, even if an upgrade has replaced it by name.
-		Path:        "/proc/self/exe",
-		Args:        []string{trampolineName, string(text)},
+		Path:        fmt.Sprintf("/proc/self/fd/%d", firstFile),
+		Args:        []string{trampolineName},
+		ExtraFiles:  files,
 		SysProcAttr: attributes,
 	}, nil
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	// trialPassed is the exit status of a trial that got through. It is not 0,
-	// which any program that forgot to call Main may return.
+	// which would also come of a trampoline that does nothing.
 	trialPassed = 124
 	// trialLimit is how long a trial may take: a hundred times as long as it
 	// does.
@@ -28,13 +28,10 @@ const (
 
 // Probe finds out what this system gives this user, by trying it in processes
 // of its own. User ids and versions of the kernel tell little: containers,
-// security modules and settings decide. It takes some 20 milliseconds if all is
-// well, and some 100 if not; call it once, at the start. It fails if ctx ends,
-// or if nothing could be tried at all, as with ErrNoMain.
+// security modules and settings decide. It takes some 10 milliseconds if all is
+// well, and some 50 if not; call it once, at the start. It fails if ctx ends,
+// or if nothing could be tried at all.
 func Probe(ctx context.Context) (Support, error) {
-	if isTrampoline(os.Args) {
-		return Support{}, ErrNoMain
-	}
 	names := []LayerName{Namespaces, FileRules, CallFilter, ResourceLimits}
 	support, fault, err := probeNamespaces(ctx, names)
 	if err != nil {
@@ -107,31 +104,39 @@ func mayGiveUser() bool {
 // try starts a trampoline that applies the layers. The fault is why it could
 // not.
 func try(ctx context.Context, names []LayerName, userNamespace, otherUser bool) (fault, err error) {
-	folder, err := os.MkdirTemp("", "restante-probe-")
-	if err != nil {
-		return nil, fmt.Errorf("probe the sandbox: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
 	limits, err := Limits{}.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	o := orders{
-		Layers: names, Name: "trial", Path: "/trial", Dir: folder, Trial: true,
-		// The trampoline itself may be built with the race detector.
-		Memory: Unlimited, Files: limits.Files, Threads: limits.Threads,
+	return tryWith(ctx, orders{
+		Layers: names, Name: "trial", Path: "/trial", Trial: true,
+		Memory: limits.Memory, Files: limits.Files, Threads: limits.Threads,
+	}, userNamespace, otherUser, func(*exec.Cmd) error { return nil })
+}
+
+// tryWith starts a trampoline in a folder of its own and sees it to its end.
+func tryWith(ctx context.Context, o orders, userNamespace, otherUser bool, started func(*exec.Cmd) error) (fault, err error) {
+	if o.Dir, err = os.MkdirTemp("", "restante-probe-"); err != nil {
+		return nil, fmt.Errorf("probe the sandbox: %w", err)
 	}
-	cmd, err := o.command(userNamespace, otherUser)
+	defer func() { _ = os.RemoveAll(o.Dir) }()
+	cmd, err := o.command(userNamespace, otherUser, program{})
 	if err != nil {
-		return nil, err
+		return err, nil
 	}
+	defer closeFiles(cmd)
 	var said bytes.Buffer
-	cmd.Stderr, cmd.Env, cmd.Dir, cmd.WaitDelay = &said, []string{"TMPDIR=" + folder}, "/", time.Second
+	cmd.Stderr, cmd.Env, cmd.Dir, cmd.WaitDelay = &said, []string{"TMPDIR=" + o.Dir}, "/", time.Second
 	// The death signal follows the thread that starts the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start in new namespaces: %w", cause(err)), nil
+	}
+	if fault = started(cmd); fault != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return fault, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
@@ -157,7 +162,14 @@ func try(ctx context.Context, names []LayerName, userNamespace, otherUser bool) 
 		_, why, _ := strings.Cut(strings.TrimSpace(said.String()), giveUpPrefix)
 		return errors.New(why), nil
 	}
-	return nil, ErrNoMain
+	return fmt.Errorf("the trial ended with status %d", status.ExitStatus()), nil
+}
+
+// closeFiles closes the files that are for the trampoline.
+func closeFiles(cmd *exec.Cmd) {
+	for _, f := range cmd.ExtraFiles {
+		_ = f.Close()
+	}
 }
 
 // cause strips the name of our own executable, which says nothing, from an

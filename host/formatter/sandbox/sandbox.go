@@ -3,7 +3,6 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"unicode/utf8"
@@ -26,6 +25,9 @@ type Config struct {
 	// programs may read, such as an interpreter below /opt. They can always
 	// read /usr, /lib and the like.
 	Readable []string
+	// Images, if set, keeps what was read of executables for their next start.
+	// Several sandboxes may share it.
+	Images *Images
 }
 
 // Sandbox makes commands that run shut in. It is safe for concurrent use.
@@ -43,12 +45,13 @@ func New(config Config) (*Sandbox, error) {
 	if config.Limits, err = config.Limits.withDefaults(); err != nil {
 		return nil, err
 	}
-	for _, path := range config.Readable {
+	config.Readable = append([]string(nil), config.Readable...)
+	for i, path := range config.Readable {
 		if !filepath.IsAbs(path) || filepath.Clean(path) == "/" {
 			return nil, fmt.Errorf("sandbox: readable path %q is not the full path of a file or folder", path)
 		}
+		config.Readable[i] = filepath.Clean(path)
 	}
-	config.Readable = append([]string(nil), config.Readable...)
 	return &Sandbox{config: config}, nil
 }
 
@@ -65,6 +68,9 @@ type Program struct {
 	// socket. It has the same path inside. If the daemon is root and programs
 	// get another user, the folder is given to that user.
 	Dir string
+	// Clock, if set, is the wall clock that the program sees. It takes a call of
+	// Clock.Started to start the program then, in every mode.
+	Clock *Clock
 }
 
 // Command returns a command that starts the program shut in. The caller sets
@@ -76,6 +82,10 @@ type Program struct {
 // signal other than SIGKILL and SIGSTOP does nothing unless the program handles
 // it, and when it ends, all that it may have started ends, too.
 //
+// The command's ExtraFiles belong to the sandbox. The caller closes them once
+// the command is started, or will not be; else the garbage collector does. The
+// command starts once.
+//
 // In the mode Enforce it fails with a *MissingError if a layer can't be had.
 func (s *Sandbox) Command(p Program) (*exec.Cmd, error) {
 	switch {
@@ -86,8 +96,9 @@ func (s *Sandbox) Command(p Program) (*exec.Cmd, error) {
 	case !filepath.IsAbs(p.Dir) || !utf8.ValidString(p.Dir):
 		return nil, fmt.Errorf("sandbox: the folder of the program, %q, is not a full path in UTF-8", p.Dir)
 	}
+	p.Path, p.Dir = filepath.Clean(p.Path), filepath.Clean(p.Dir)
 	tier := s.config.Support.Tier()
-	if s.config.Mode == Off || s.config.Mode == BestEffort && tier == None {
+	if p.Clock == nil && (s.config.Mode == Off || s.config.Mode == BestEffort && tier == None) {
 		return &exec.Cmd{Path: p.Path, Args: []string{p.Name}}, nil
 	}
 	if s.config.Mode == Enforce {
@@ -95,14 +106,8 @@ func (s *Sandbox) Command(p Program) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	if isTrampoline(os.Args) {
-		return nil, ErrNoMain
-	}
 	return s.command(p)
 }
 
-// trampolineName is the argv[0] by which Main knows that it is the trampoline;
-// argv[1] are its orders.
-const trampolineName = "restante-sandbox"
-
-func isTrampoline(args []string) bool { return len(args) == 2 && args[0] == trampolineName }
+// Main does nothing. A program that uses the package need not call it.
+func Main() {}

@@ -9,9 +9,6 @@ import (
 	"runtime"
 )
 
-// Main returns at once: there is no sandbox on this system.
-func Main() {}
-
 // Probe returns a Support without layers: there is no sandbox on this system.
 // It does not fail.
 func Probe(context.Context) (Support, error) {
