@@ -31,11 +31,6 @@ const (
 	flushEvery = time.Minute
 )
 
-// Trampoline must be the first call of a program that runs a daemon or checks a
-// plugin: the daemon starts its own program to become a plugin's process, and
-// then this does not return.
-func Trampoline() { sandbox.Main() }
-
 // Run runs a daemon until ctx ends, and then stops it: calls in flight are
 // answered, plugins end, the store is closed. It returns nil after such a stop.
 // Its settings are read at the start, and again on SIGHUP and by command.

@@ -224,6 +224,9 @@ func (f *file) activate(ctx context.Context, r *running) {
 	f.served(ctx, r)
 	if before != nil {
 		p.retire(ctx, f, before)
+		if before.version != r.version {
+			_ = p.images.Forget(before.version.digest)
+		}
 	}
 	if released {
 		p.poke(f)

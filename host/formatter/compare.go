@@ -89,7 +89,9 @@ var errServingEnded = errors.New("the process that serves ended during the compa
 func (p *Plugins) end(ctx context.Context, file string, r *running) {
 	if err := r.process.Stop(context.WithoutCancel(ctx)); err != nil {
 		p.log.Error("plugin process left", "file", file, "error", err)
+		return
 	}
+	r.world.wait()
 }
 
 // compareGroup compares batch by batch, and a batch that differs message by

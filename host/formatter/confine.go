@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/restante/restante/host/formatter/sandbox"
 )
@@ -58,14 +59,18 @@ func (p *Plugins) nameOf(file string) string {
 	return strings.TrimSuffix(file, filepath.Ext(file))
 }
 
-// command returns what starts a version shut in.
-func (p *Plugins) command(ctx context.Context, name string, v version, c confinement) (func(dir string) (*exec.Cmd, error), error) {
-	if c.mode == sandbox.Off {
+// command returns what starts a version shut in and, if clock is not nil, by
+// another clock.
+func (p *Plugins) command(ctx context.Context, name string, v version, c confinement, clock *sandbox.Clock) (func(dir string) (*exec.Cmd, error), error) {
+	if c.mode == sandbox.Off && clock == nil {
 		return func(string) (*exec.Cmd, error) { return &exec.Cmd{Path: v.path, Args: []string{name}}, nil }, nil
 	}
-	support, err := p.kernel.support(ctx)
-	if err != nil {
-		return nil, err
+	var support sandbox.Support
+	if c.mode != sandbox.Off {
+		var err error
+		if support, err = p.kernel.support(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if missing := support.Missing(); missing != nil && c.mode == sandbox.Enforce {
 		return nil, fmt.Errorf("%w: %w", errSandbox, missing)
@@ -74,12 +79,12 @@ func (p *Plugins) command(ctx context.Context, name string, v version, c confine
 	if c.readable != "" {
 		readable = strings.Split(strings.TrimSuffix(c.readable, "\x00"), "\x00")
 	}
-	box, err := sandbox.New(sandbox.Config{Mode: c.mode, Limits: c.limits, Support: support, Readable: readable})
+	box, err := sandbox.New(sandbox.Config{Mode: c.mode, Limits: c.limits, Support: support, Readable: readable, Images: &p.images})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSandbox, err)
 	}
 	return func(dir string) (*exec.Cmd, error) {
-		return box.Command(sandbox.Program{Name: name, Path: v.path, Digest: v.digest, Dir: dir})
+		return box.Command(sandbox.Program{Name: name, Path: v.path, Digest: v.digest, Dir: dir, Clock: clock})
 	}, nil
 }
 
@@ -99,6 +104,24 @@ func (p *Plugins) describeSandbox(r *running) string {
 type kernel struct {
 	mu    sync.Mutex
 	found *sandbox.Support
+	clock *error // why no program can be given another clock, nil if one can
+}
+
+// moves returns a clock that is ahead by so much, or nil where there is none.
+func (k *kernel) moves(ctx context.Context, shift time.Duration) *sandbox.Clock {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.clock == nil {
+		err := sandbox.ProbeClock(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		k.clock = &err
+	}
+	if *k.clock != nil {
+		return nil
+	}
+	return sandbox.MovedClock(shift)
 }
 
 func (k *kernel) support(ctx context.Context) (sandbox.Support, error) {

@@ -139,6 +139,7 @@ func (p *Plugins) forget(digest string) {
 			return
 		}
 	}
+	_ = p.images.Forget(digest)
 	if err := p.copies.remove(digest); err != nil {
 		p.log.Warn("copy of a plugin not removed", "error", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // firstStarts is how many plugins are started at the same time at first.
@@ -27,6 +28,7 @@ type Plugins struct {
 	log    hclog.Logger
 	copies *copies
 	kernel kernel
+	images sandbox.Images // of what runs
 	ready  chan struct{}
 	// stopping is closed when Run is to return.
 	stopping chan struct{}
@@ -115,7 +117,7 @@ func (p *Plugins) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	p.lives.Wait()
 	p.retiring.Wait()
-	return nil
+	return p.images.Close()
 }
 
 // List returns the state of every file of the folder, sorted by file name.

@@ -12,6 +12,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
 	"github.com/restante/restante/host/formatter/purity"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 const (
@@ -45,15 +46,27 @@ func ParseImpure(text string) (Impure, error) {
 	return "", fmt.Errorf("impure is %q; use %q or %q", text, ImpureReport, ImpureQuarantine)
 }
 
+// pureShift is how far ahead the clock of the second process is: another month,
+// and mostly another day of the week.
+const pureShift = 40 * 24 * time.Hour
+
 // twin starts one more process of a version, with the same settings. A moved one
-// is in another time zone.
+// is in another time zone and, where the system allows it, at another time.
 func (p *Plugins) twin(ctx context.Context, name string, r *running, moved bool) (*running, error) {
 	settings := func(process.Description) (string, error) { return r.settings, nil }
-	var environment []string
+	var w world
 	if moved {
-		environment = append(environment, "TZ="+purity.OtherZone)
+		w.environment = append(w.environment, "TZ="+purity.OtherZone)
+		// Without the filter a process could leave another behind, which would keep
+		// the clock.
+		if r.confinement.mode != sandbox.Off && p.kernel.known().Has(sandbox.CallFilter) {
+			w.clock = p.kernel.moves(ctx, pureShift)
+		}
+		if w.clock != nil {
+			w.shift = pureShift
+		}
 	}
-	return p.launchConfined(ctx, name, r.version, settings, r.confinement, environment...)
+	return p.launchConfined(ctx, name, r.version, settings, r.confinement, w)
 }
 
 // provePure has a new version format the newest messages of each group over and
@@ -90,7 +103,7 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 			return fmt.Errorf("read messages of %q to try it on: %w", g.Name, err)
 		}
 		b := host.Batch{Group: g.Name, Token: host.PreviewToken, Messages: messages}
-		found, whole := repeat(limited, b, here.process, there.process)
+		found, whole := repeat(limited, b, here, there)
 		if complete = complete && whole; found == nil {
 			continue
 		}
@@ -111,10 +124,12 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 
 // repeat has two processes format a batch in turn, and tells whether they came to
 // the end without an error.
-func repeat(ctx context.Context, b host.Batch, processes ...*process.Process) (found *purity.Finding, whole bool) {
+func repeat(ctx context.Context, b host.Batch, twins ...*running) (found *purity.Finding, whole bool) {
 	var all purity.Series
 	for i := range pureRuns {
-		a := purity.Ask(ctx, processes[i%len(processes)], b)
+		r := twins[i%len(twins)]
+		a := purity.Ask(ctx, r.process, b)
+		a.At = a.At.Add(r.world.shift)
 		if a.Err != nil {
 			return all.Find(), false
 		}
@@ -172,6 +187,7 @@ func (p *Plugins) again(ctx context.Context, r *running, plugin string, b host.B
 		p.log.Debug("batch not formatted again", "plugin", plugin, "group", b.Group, "error", a.Err)
 		return nil
 	}
+	a.At = a.At.Add(other.world.shift)
 	left := purity.Answer{Document: d, PID: r.process.PID(), At: time.Now()}
 	found := purity.Series{left, a}.Find()
 	r.usage.sampled(found != nil)

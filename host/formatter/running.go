@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/sandbox"
 )
 
 // running is one process that was discovered, and the calls that it works on.
@@ -22,6 +24,7 @@ type running struct {
 	build       host.PluginBuild
 	usage       *usage // of its file; set before it is active
 	sampling    atomic.Bool
+	world       world
 
 	// refused holds the groups that it declared and did not get, with the
 	// reason. Plugins.mu guards it once the process is active.
@@ -43,25 +46,26 @@ const maxCalls = 8
 // launch starts a version of a plugin, asks it what it is, and configures it.
 func (p *Plugins) launch(ctx context.Context, name string, v version, settings settingsFor) (*running, error) {
 	c := p.confinement(p.nameOf(name))
-	r, err := p.launchConfined(ctx, name, v, settings, c)
+	r, err := p.launchConfined(ctx, name, v, settings, c, world{})
 	// Only now is it known which plugin it is.
 	if other, ok := errors.AsType[*confinedOtherwise](err); ok {
-		r, err = p.launchConfined(ctx, name, v, settings, other.want)
+		r, err = p.launchConfined(ctx, name, v, settings, other.want, world{})
 	}
 	return r, err
 }
 
-func (p *Plugins) launchConfined(ctx context.Context, name string, v version, settings settingsFor, c confinement, environment ...string) (*running, error) {
-	command, err := p.command(ctx, name, v, c)
+func (p *Plugins) launchConfined(ctx context.Context, name string, v version, settings settingsFor, c confinement, w world) (*running, error) {
+	command, err := p.command(ctx, name, v, c, w.clock)
 	if err != nil {
 		return nil, err
 	}
-	return p.start(ctx, v, settings, c, process.Config{
+	r, err := p.start(ctx, v, settings, c, process.Config{
 		Name:            name,
 		Path:            v.path,
 		Command:         command,
 		Memory:          c.memory(),
-		Environment:     environment,
+		Environment:     w.environment,
+		Started:         w.started(),
 		Sockets:         p.config.Sockets,
 		HostVersion:     p.config.HostVersion,
 		Log:             p.log,
@@ -71,6 +75,34 @@ func (p *Plugins) launchConfined(ctx context.Context, name string, v version, se
 		Grace:           p.config.Grace,
 		MaxMessageBytes: p.config.MaxMessageBytes,
 	})
+	if err != nil {
+		w.wait()
+		return nil, err
+	}
+	r.world = w
+	return r, nil
+}
+
+// world is what a process sees of the world that another one does not; the zero
+// world is the usual one.
+type world struct {
+	clock       *sandbox.Clock // nil for the real one
+	shift       time.Duration  // by which it is ahead
+	environment []string
+}
+
+func (w world) started() func(*exec.Cmd) error {
+	if w.clock == nil {
+		return nil
+	}
+	return w.clock.Started
+}
+
+// wait returns when nothing is left of it. Its process must have ended.
+func (w world) wait() {
+	if w.clock != nil {
+		w.clock.Wait()
+	}
 }
 
 // confinedOtherwise: the process is shut in as another plugin should be.

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
-	"github.com/restante/restante/host/app"
 	"github.com/restante/restante/host/control"
 	"github.com/restante/restante/host/formatter/sandbox"
 )
@@ -28,7 +27,6 @@ import (
 const beRestante = "RESTANTE_TEST_BE_RESTANTE"
 
 func TestMain(m *testing.M) {
-	app.Trampoline()
 	if os.Getenv(beRestante) != "" {
 		os.Unsetenv(beRestante)
 		main()

@@ -36,7 +36,7 @@ func TestNewPlugin(t *testing.T) {
 	}
 	report := must(t, "", "plugins", "check", filepath.Join(dir, "bin", "student-records"),
 		"--samples", "student:all="+filepath.Join(dir, "samples.ndjson"), "--repeats", "4")
-	for _, want := range []string{"student-records 0.1.0", "Group student:all", "4 runs over 2 processes gave the same", "Nothing failed in 20 checks."} {
+	for _, want := range []string{"student-records 0.1.0", "Group student:all", "4 runs over 2 processes gave the same", "Nothing failed in 21 checks."} {
 		if !strings.Contains(report, want) {
 			t.Errorf("the report has no %q:\n%s", want, report)
 		}
@@ -129,7 +129,7 @@ restante.serve({ name: 'all', version: '1', configure,
 			}
 			build()
 			report := must(t, "", "plugins", "check", file, "--samples", "student:all="+filepath.Join(dir, "samples.ndjson"), "--repeats", "4", "--timeout", "2m")
-			for _, want := range []string{"records 0.1.0", "Group student:all", "4 runs over 2 processes gave the same", "Nothing failed in 20 checks."} {
+			for _, want := range []string{"records 0.1.0", "Group student:all", "4 runs over 2 processes gave the same", "Nothing failed in 21 checks."} {
 				if !strings.Contains(report, want) {
 					t.Errorf("the report has no %q:\n%s", want, report)
 				}

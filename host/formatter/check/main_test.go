@@ -22,7 +22,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/restante/restante/host/formatter/process/plugintest"
-	"github.com/restante/restante/host/formatter/sandbox"
 	formatterv1 "github.com/restante/restante/proto/formatter/v1"
 	"github.com/restante/restante/proto/handshake"
 )
@@ -62,7 +61,6 @@ var impure = map[string]func(messages int) string{
 var calls atomic.Int64
 
 func TestMain(m *testing.M) {
-	sandbox.Main()
 	plugintest.RunPlugin()
 	if ending, ok := impure[filepath.Base(os.Args[0])]; ok {
 		plugin.Serve(&plugin.ServeConfig{

@@ -13,6 +13,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
+	"github.com/restante/restante/host/formatter/purity"
 	"github.com/restante/restante/host/formatter/sandbox"
 )
 
@@ -28,6 +29,8 @@ type checker struct {
 	description   process.Description
 	settings      []byte // nil until they are known
 	box           *sandbox.Sandbox
+	shut          bool  // the box keeps a process from starting others
+	clock         error // why no process can have another clock, nil if one can
 }
 
 // Run checks a plugin. What is wrong with the plugin is in the report; the error
@@ -63,6 +66,8 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	return c.report, nil
 }
 
+var errNoSandbox = errors.New("there is no sandbox, which it needs")
+
 // shutsIn finds out which sandbox the plugin can have here.
 func (c *checker) shutsIn(ctx context.Context) bool {
 	if c.config.Sandbox == sandbox.Off {
@@ -81,6 +86,7 @@ func (c *checker) shutsIn(ctx context.Context) bool {
 			l.is(Failed, err.Error(), "")
 			return
 		}
+		c.shut = support.Has(sandbox.CallFilter)
 		missing := support.Missing()
 		switch l.Seen = support.String(); {
 		case missing == nil:
@@ -110,7 +116,7 @@ func (c *checker) starts(ctx context.Context) bool {
 	}
 	c.check("", "start", func(l *Check) {
 		var err error
-		if c.first, err = c.start(ctx); err != nil {
+		if c.first, err = c.start(ctx, false); err != nil {
 			fault(l, err)
 			return
 		}
@@ -122,9 +128,20 @@ func (c *checker) starts(ctx context.Context) bool {
 	if c.first == nil {
 		return false
 	}
+	c.check("", "another clock", func(l *Check) {
+		// Outside the sandbox what the plugin leaves behind would keep the clock.
+		if c.clock = errNoSandbox; c.shut {
+			c.clock = sandbox.ProbeClock(ctx)
+		}
+		if c.clock != nil {
+			l.is(Skipped, c.clock.Error()+"; the second process is in another time zone alone", "")
+			return
+		}
+		l.Seen = "the second process is 40 days ahead, and in the time zone " + purity.OtherZone
+	})
 	c.check("", "start again", func(l *Check) {
 		var err error
-		if c.second, err = c.start(ctx); err != nil {
+		if c.second, err = c.start(ctx, true); err != nil {
 			fault(l, fmt.Errorf("beside the first process: %w", err))
 			return
 		}

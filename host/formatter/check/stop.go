@@ -13,7 +13,9 @@ import (
 func (c *checker) ends(ctx context.Context) {
 	defer func() {
 		for _, s := range c.all {
-			_ = s.process.Stop(ctx) // leftovers looks for what remains
+			if s.process.Stop(ctx) == nil { // leftovers looks for what remains
+				s.wait()
+			}
 		}
 	}()
 	c.check("", "stop", func(l *Check) {

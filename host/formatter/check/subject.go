@@ -20,12 +20,24 @@ type subject struct {
 	process *process.Process
 	output  *output
 	folder  string // the process's private folder, whose name nobody else has
+	moved   bool   // it is in another time zone and, if there is one, has another clock
+	clock   *sandbox.Clock
 	took    time.Duration
 }
 
-// start starts a process of the plugin. A failure is process's own diagnosis.
-func (c *checker) start(ctx context.Context) (*subject, error) {
-	s := &subject{output: &output{}}
+// start starts a process of the plugin, in another world if it is moved. A failure
+// is process's own diagnosis.
+func (c *checker) start(ctx context.Context, moved bool) (*subject, error) {
+	s := &subject{output: &output{}, moved: moved}
+	var environment []string
+	var started func(*exec.Cmd) error
+	if moved {
+		environment = append(environment, "TZ="+purity.OtherZone)
+		if c.clock == nil {
+			s.clock = sandbox.MovedClock(clockShift)
+			started = s.clock.Started
+		}
+	}
 	begun := time.Now()
 	var err error
 	s.process, err = process.Start(ctx, process.Config{
@@ -33,8 +45,10 @@ func (c *checker) start(ctx context.Context) (*subject, error) {
 		Path: c.copied,
 		Command: func(folder string) (*exec.Cmd, error) {
 			s.folder = folder
-			return c.box.Command(sandbox.Program{Name: filepath.Base(c.config.Path), Path: c.copied, Digest: c.report.SHA256, Dir: folder})
+			return c.box.Command(sandbox.Program{Name: filepath.Base(c.config.Path), Path: c.copied, Digest: c.report.SHA256, Dir: folder, Clock: s.clock})
 		},
+		Started:      started,
+		Environment:  environment,
 		HostVersion:  c.config.HostVersion,
 		Log:          s.output.logger(),
 		StartTimeout: c.config.StartTimeout,
@@ -45,6 +59,7 @@ func (c *checker) start(ctx context.Context) (*subject, error) {
 		c.folders = append(c.folders, s.folder)
 	}
 	if err != nil {
+		s.wait()
 		return nil, err
 	}
 	s.took = time.Since(begun)
@@ -56,6 +71,16 @@ func (c *checker) start(ctx context.Context) (*subject, error) {
 	s.output.started()
 	c.all = append(c.all, s)
 	return s, nil
+}
+
+// clockShift is how far ahead the clock of a moved process is.
+const clockShift = 40 * 24 * time.Hour
+
+// wait returns when nothing is left of the process's clock. It must have ended.
+func (s *subject) wait() {
+	if s.clock != nil {
+		s.clock.Wait()
+	}
 }
 
 // revive starts a process anew if it ended or hangs, so that one bad batch does
@@ -70,7 +95,7 @@ func (c *checker) revive(ctx context.Context, s **subject, hangs bool) error {
 	default:
 		return nil
 	}
-	fresh, err := c.start(ctx)
+	fresh, err := c.start(ctx, (*s).moved)
 	if err == nil {
 		*s = fresh
 	}
@@ -79,7 +104,11 @@ func (c *checker) revive(ctx context.Context, s **subject, hangs bool) error {
 
 // write has a process format a batch.
 func (s *subject) write(ctx context.Context, b host.Batch) purity.Answer {
-	return purity.Ask(ctx, s.process, b)
+	a := purity.Ask(ctx, s.process, b)
+	if s.clock != nil {
+		a.At = a.At.Add(clockShift)
+	}
+	return a
 }
 
 // maxRounds is how often a batch is tried again without the messages that were

@@ -33,7 +33,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main()
 	if task := os.Getenv(programVariable); task != "" {
 		beProgram(task)
 		return

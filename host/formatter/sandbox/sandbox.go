@@ -108,6 +108,3 @@ func (s *Sandbox) Command(p Program) (*exec.Cmd, error) {
 	}
 	return s.command(p)
 }
-
-// Main does nothing. A program that uses the package need not call it.
-func Main() {}
