@@ -104,7 +104,7 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 		}
 		b := host.Batch{Group: g.Name, Token: host.PreviewToken, Messages: messages}
 		found, whole := repeat(limited, b, here, there)
-		if complete = complete && whole; found == nil {
+		if complete = complete && whole && len(messages) > 0; found == nil {
 			continue
 		}
 		impurity := newImpurity(b, found)

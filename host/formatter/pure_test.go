@@ -41,6 +41,7 @@ func TestAnImpurePluginDoesNotServe(t *testing.T) {
 
 func TestAnImpureVersionIsHeldUntilItIsApproved(t *testing.T) {
 	s := newShop(t)
+	s.stored("1")
 	s.installImpure("1", "")
 	s.open().ready()
 	if v := s.status("student").Versions[0]; !v.Pure {

@@ -89,6 +89,11 @@ func isNow(word string, at time.Time) bool {
 	for _, zone := range zones {
 		for _, minute := range []time.Duration{0, time.Minute} {
 			t := at.Add(minute).In(zone)
+			for _, layout := range []string{"2006", "Jan", "January", "Mon", "Monday"} {
+				if word == t.Format(layout) {
+					return true
+				}
+			}
 			for _, layout := range []string{"15:04", "20060102T1504", "200601021504", "2006-01-02"} {
 				if strings.Contains(word, t.Format(layout)) {
 					return true

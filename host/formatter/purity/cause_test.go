@@ -14,6 +14,7 @@ func TestCause(t *testing.T) {
 	for name, test := range map[string]struct{ a, b, want string }{
 		"time of day": {"at 10:11:12 o'clock", "at 10:11:13 o'clock", "current time"},
 		"seconds":     {fmt.Sprint("t ", at.Unix()), fmt.Sprint("t ", at.Unix()+1), "current time"},
+		"year":        {"in 2026 a", "in 2027 a", "current time"},
 		"map":         {`{"a":1,"b":2}`, `{"b":2,"a":1}`, "order of a map"},
 		"old times":   {"1999-01-01 1998-02-02", "1998-02-02 1999-01-01", "order of a map"},
 		"pid":         {"by process 4711", "by process 4712", "process id"},
@@ -23,7 +24,11 @@ func TestCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := Answer{Document: host.Document{ContentType: "text/plain", Body: []byte(test.a)}, PID: 4711, At: at}
-			b := Answer{Document: host.Document{ContentType: "text/plain", Body: []byte(test.b)}, PID: 4712, At: at.Add(time.Second)}
+			later := at.Add(time.Second)
+			if name == "year" {
+				later = at.AddDate(1, 0, 0)
+			}
+			b := Answer{Document: host.Document{ContentType: "text/plain", Body: []byte(test.b)}, PID: 4712, At: later}
 			if got := Cause(a, b); !strings.Contains(got, test.want) || got == "" != (test.want == "") {
 				t.Errorf("cause(%q, %q) = %q, want %q", test.a, test.b, got, test.want)
 			}
