@@ -161,10 +161,11 @@ func (s *Store) Entries(_ context.Context, journal string, before uint64, limit 
 		cursor := b.Bucket(entriesBucket).Cursor()
 		k, v := cursor.Last()
 		if before != 0 {
-			if k, v = cursor.Seek(binary.BigEndian.AppendUint64(nil, before)); k == nil {
-				k, v = cursor.Last()
-			} else {
+			// Beyond the newest there is nothing to step back from.
+			if at, _ := cursor.Seek(binary.BigEndian.AppendUint64(nil, before)); at != nil {
 				k, v = cursor.Prev()
+			} else {
+				k, v = cursor.Last()
 			}
 		}
 		for ; k != nil && len(all) < limit; k, v = cursor.Prev() {

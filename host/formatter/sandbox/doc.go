@@ -19,7 +19,7 @@
 // No layer is trusted alone. Namespaces and an empty root (root_linux.go) take
 // away the things themselves; file rules (landlock_linux.go) and the system
 // call filter (filter_linux.go) refuse the calls that would reach for them;
-// resource limits (limits_linux.go) bound what is left. testdata/escapes.md
+// resource limits (limits_linux.go) bound what is left. docs/sandbox-escapes.md
 // lists what was tried against them and what came of it.
 //
 // What it does not do: a plugin can make empty files and sockets in its own

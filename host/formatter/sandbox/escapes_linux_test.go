@@ -21,9 +21,9 @@ import (
 	"github.com/restante/restante/host/formatter/sandbox"
 )
 
-var update = flag.Bool("update", false, "write testdata/escapes.md anew")
+var update = flag.Bool("update", false, "write docs/sandbox-escapes.md anew")
 
-const escapesFile = "testdata/escapes.md"
+const escapesFile = "../../../docs/sandbox-escapes.md"
 
 // column is one way to run the attempts.
 type column struct {
@@ -159,7 +159,7 @@ func bare(line string) string {
 
 func table(columns []*column) string {
 	var b strings.Builder
-	b.WriteString("What a plugin may try, and what comes of it, by tier and by the user that the daemon runs as.\n" +
+	b.WriteString("# What was tried against the sandbox\n\nWhat a plugin may try, and what comes of it, by tier and by the user that the daemon runs as.\n" +
 		"The last two columns show that the attempts are real; what is denied there too needs root, or a\n" +
 		"kernel that has it. Written by `go test ./host/formatter/sandbox -run TestEscapes -update`.\n\n" +
 		"| Attempt |")
