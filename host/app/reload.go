@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,6 +116,10 @@ func keepFixed(c *Config, before Config) (changed []string) {
 			*s.to = s.before
 		}
 	}
+	if !slices.Equal(c.Readable, before.Readable) {
+		changed = append(changed, "readable")
+		c.Readable = before.Readable
+	}
 	return changed
 }
 
@@ -131,7 +136,9 @@ func (d *daemon) reloadOnHangup(ctx context.Context) {
 		}
 		r, err := d.reload(ctx)
 		if err != nil {
-			d.log.Error("configuration not reloaded, all stays as it was", "error", err)
+			// Below the first line are lines of the file, perhaps with secrets.
+			reason, _, _ := strings.Cut(err.Error(), "\n")
+			d.log.Error("configuration not reloaded, all stays as it was; \"restante reload\" shows the lines", "error", reason)
 		}
 		for _, p := range r.Plugins {
 			if p.Error != "" {

@@ -266,6 +266,9 @@ func (f *file) failed(ctx context.Context, err error) {
 		f.pending = nil
 	}
 	if t.permanent && !t.taken {
+		if f.next != nil {
+			_ = f.plugins.images.Forget(f.next.digest)
+		}
 		f.next = nil
 	}
 	switch {

@@ -56,6 +56,31 @@ func (p *Plugins) claim(ctx context.Context, f *file, r *running) error {
 	return nil
 }
 
+// taken fails with errNameTaken if another file of the folder is the plugin of
+// this name, or was: what is set for that plugin, such as secrets and how it is
+// shut in, is for no other. A file that is not in the folder is only looked at.
+func (p *Plugins) taken(file, plugin string) error {
+	queues := p.config.Queues.All()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.files[file] == nil {
+		return nil
+	}
+	owner := ""
+	if first := p.names[plugin]; first != nil {
+		owner = first.name
+	}
+	for _, q := range queues {
+		if owner == "" && q.Plugin == plugin && p.files[q.File] != nil {
+			owner = q.File
+		}
+	}
+	if owner == "" || owner == file {
+		return nil
+	}
+	return fmt.Errorf("%w: the file %q is the plugin %q already; remove one of the two", errNameTaken, owner, plugin)
+}
+
 // holds tells whether no other file has the plugin name.
 func (p *Plugins) holds(f *file, name string) bool {
 	p.mu.RLock()

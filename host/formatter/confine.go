@@ -88,12 +88,12 @@ func (p *Plugins) command(ctx context.Context, name string, v version, c confine
 	}, nil
 }
 
-// describeSandbox says how far a process is shut in.
-func (p *Plugins) describeSandbox(r *running) string {
+// describeSandbox says how far a process that is started now is shut in.
+func (p *Plugins) describeSandbox(v version, c confinement) string {
 	switch {
-	case r.version.path == "":
+	case v.path == "":
 		return "none: somebody else runs it"
-	case r.confinement.mode == sandbox.Off:
+	case c.mode == sandbox.Off:
 		return "off: it can do whatever this user can do"
 	}
 	return p.kernel.known().String()

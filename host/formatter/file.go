@@ -240,6 +240,9 @@ func (f *file) leave(ctx context.Context) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, v := range f.history.Versions {
+		_ = p.images.Forget(v.Digest)
+	}
 	p.release(f, "")
 }
 

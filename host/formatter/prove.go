@@ -120,7 +120,7 @@ type order struct {
 
 // obey carries out a decision.
 func (f *file) obey(ctx context.Context, o order) {
-	if o.ctx.Err() != nil {
+	if o.ctx.Err() != nil && o.what != reconfigure { // the settings hold, whoever waits
 		return
 	}
 	switch {
@@ -159,14 +159,20 @@ func (f *file) approve(ctx context.Context) error {
 // rollBack quarantines the version that serves, or served last, and has the one
 // before it serve.
 func (f *file) rollBack(ctx context.Context, why string) error {
+	if f.good == nil { // the lock file has taken it back meanwhile
+		return errNothingTo
+	}
 	bad := *f.good
 	before := f.history.before(bad.digest)
 	if before == nil {
 		return fmt.Errorf("%w: there is no version of %q before this one to go back to", errNothingTo, f.name)
 	}
 	v, err := f.plugins.copies.kept(before.Digest)
+	if err == nil {
+		err = f.plugins.checkLock(f.name, v)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("the version before can't take over: %w", err)
 	}
 	f.plugins.mu.Lock()
 	known := f.history.seen(bad.digest, time.Now())

@@ -81,18 +81,21 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 	if proven || p.config.Options(r.description.Name).Impure {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, pureLimit)
-	defer cancel()
-	here, err := p.twin(limited, f.name, r, false)
+	// If the process that serves ends, to bring it back comes first.
+	ctx, serving := f.whileServing(ctx)
+	defer serving()
+	here, err := p.twin(ctx, f.name, r, false)
 	if err != nil {
 		return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
 	}
 	defer func() { p.retiring.Go(func() { p.end(ctx, f.name, here) }) }()
-	there, err := p.twin(limited, f.name, r, true)
+	there, err := p.twin(ctx, f.name, r, true)
 	if err != nil {
 		return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
 	}
 	defer func() { p.retiring.Go(func() { p.end(ctx, f.name, there) }) }()
+	limited, cancel := context.WithTimeout(ctx, pureLimit)
+	defer cancel()
 	complete := true
 	for _, g := range r.description.Groups {
 		if !g.Formats {
@@ -112,14 +115,32 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 		f.hold(r.version, nil)
 		return fmt.Errorf("%w: it is no pure function: %s; mend it, or %s", errHeld, impurity.Reason, f.remedy())
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	p.mu.Lock()
 	f.history.seen(r.version.digest, time.Now()).Pure = complete
 	f.impurity = nil
 	p.mu.Unlock()
 	return nil
+}
+
+// whileServing returns a context that also ends, with errServingEnded, when the
+// process that serves does.
+func (f *file) whileServing(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if f.active == nil {
+		return ctx, func() { cancel(nil) }
+	}
+	ended := f.active.process.Done()
+	go func() {
+		select {
+		case <-ended:
+			cancel(errServingEnded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // repeat has two processes format a batch in turn, and tells whether they came to
@@ -130,6 +151,13 @@ func repeat(ctx context.Context, b host.Batch, twins ...*running) (found *purity
 		r := twins[i%len(twins)]
 		a := purity.Ask(ctx, r.process, b)
 		a.At = a.At.Add(r.world.shift)
+		if a.Err != nil && i > 0 && ctx.Err() == nil && !errors.Is(a.Err, process.ErrTimeout) && !errors.Is(a.Err, process.ErrEnded) {
+			// What could be formatted can't be now. Ends and time limits are for
+			// others to judge.
+			return &purity.Finding{Different: 2, Runs: i + 1, Processes: min(i+1, len(twins)), Details: []string{
+				"run 1: an answer", fmt.Sprintf("run %d: %s", i+1, a.Err),
+			}}, false
+		}
 		if a.Err != nil {
 			return all.Find(), false
 		}
@@ -176,12 +204,18 @@ func (p *Plugins) again(ctx context.Context, r *running, plugin string, b host.B
 	defer cancel()
 	ctx, done := p.untilStopping(ctx)
 	defer done()
-	other, err := p.twin(ctx, plugin, r, true)
+	p.mu.RLock()
+	f := p.names[plugin]
+	p.mu.RUnlock()
+	if f == nil {
+		return nil
+	}
+	other, err := p.twin(ctx, f.name, r, true)
 	if err != nil {
 		p.log.Debug("plugin not started once more, to format a batch again", "plugin", plugin, "error", err)
 		return nil
 	}
-	defer p.end(ctx, plugin, other)
+	defer p.end(ctx, f.name, other)
 	a := purity.Ask(ctx, other.process, b)
 	if a.Err != nil {
 		p.log.Debug("batch not formatted again", "plugin", plugin, "group", b.Group, "error", a.Err)
@@ -201,6 +235,12 @@ func (p *Plugins) impure(r *running, plugin string, i host.Impurity) {
 	f := p.names[plugin]
 	p.mu.RUnlock()
 	if f == nil {
+		return
+	}
+	p.mu.RLock()
+	serves := f.active == r
+	p.mu.RUnlock()
+	if !serves { // it was retired meanwhile
 		return
 	}
 	f.noteImpurity(i)
@@ -238,12 +278,18 @@ func (f *file) quarantine(ctx context.Context, why string) {
 	known := f.history.seen(bad.version.digest, time.Now())
 	known.Quarantined, known.Approved = why, false
 	f.history.Active = ""
-	f.active, f.held, f.comparison = nil, &bad.version, nil
+	f.active = nil
+	inFile := f.content == bad.version.digest
+	if inFile {
+		f.held, f.comparison = &bad.version, nil
+	}
 	f.plugins.mu.Unlock()
 	_ = f.remember(ctx)
 	f.plugins.retire(ctx, f, bad)
 	f.plugins.log.Warn("plugin version quarantined", "file", f.name, "digest", bad.version.digest, "reason", why)
 	f.good, f.next = nil, nil
-	f.refusal = f.quarantined(why)
+	if inFile {
+		f.refusal = f.quarantined(why)
+	}
 	f.setTrouble(f.refusal)
 }

@@ -21,6 +21,7 @@ type running struct {
 	version     version
 	settings    string // a JSON object
 	confinement confinement
+	sandbox     string // how far it is shut in, in words
 	build       host.PluginBuild
 	usage       *usage // of its file; set before it is active
 	sampling    atomic.Bool
@@ -49,6 +50,9 @@ func (p *Plugins) launch(ctx context.Context, name string, v version, settings s
 	r, err := p.launchConfined(ctx, name, v, settings, c, world{})
 	// Only now is it known which plugin it is.
 	if other, ok := errors.AsType[*confinedOtherwise](err); ok {
+		if err := p.taken(name, other.plugin); err != nil {
+			return nil, err
+		}
 		r, err = p.launchConfined(ctx, name, v, settings, other.want, world{})
 	}
 	return r, err
@@ -106,7 +110,10 @@ func (w world) wait() {
 }
 
 // confinedOtherwise: the process is shut in as another plugin should be.
-type confinedOtherwise struct{ want confinement }
+type confinedOtherwise struct {
+	plugin string
+	want   confinement
+}
 
 func (e *confinedOtherwise) Error() string { return "it is another plugin whenever it is started" }
 
@@ -115,12 +122,12 @@ func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, c 
 	if err != nil {
 		return nil, err
 	}
-	r := &running{process: started, version: v, confinement: c, slots: make(chan struct{}, maxCalls)}
+	r := &running{process: started, version: v, confinement: c, sandbox: p.describeSandbox(v, c), slots: make(chan struct{}, maxCalls)}
 	if r.description, err = started.Discover(ctx); err != nil {
 		err = fmt.Errorf("it could not say what it is: %w", err)
 	} else if want := p.confinement(r.description.Name); want != c && v.path != "" {
-		err = &confinedOtherwise{want}
-	} else {
+		err = &confinedOtherwise{r.description.Name, want}
+	} else if err = p.taken(config.Name, r.description.Name); err == nil {
 		err = p.configure(ctx, r, settings)
 	}
 	if err == nil {

@@ -95,6 +95,8 @@ func (p *Plugins) Reconfigure(ctx context.Context) ([]Reconfigured, error) {
 	p.mu.RLock()
 	files := slices.Collect(maps.Values(p.files))
 	p.mu.RUnlock()
+	// Whoever runs these restarts them; a debugger may hold them for hours.
+	files = slices.DeleteFunc(files, func(f *file) bool { return f.attach != nil })
 	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
 	orders := make([]order, len(files))
 	for i, f := range files {
@@ -140,23 +142,33 @@ func (f *file) proveSettings(ctx context.Context, r *running) error {
 
 // restart starts the plugin anew, or again if it does not run.
 func (f *file) restart(ctx context.Context) error {
+	before := f.active
+	if f.attach != nil && before != nil {
+		return errors.New("somebody else runs it, and can start it anew")
+	}
 	f.stale = f.active != nil
 	f.backoff.reset()
 	f.timer.Stop()
 	f.attempt(ctx)
 	f.stale = false
-	if f.trouble.reason != "" {
+	return f.replaced(before)
+}
+
+// replaced returns why no other process serves than before, or nil if one does.
+// That the file holds a version which does not serve is no reason.
+func (f *file) replaced(before *running) error {
+	switch {
+	case !f.trouble.settings && f.active != nil && f.active != before:
+		return nil
+	case f.trouble.reason != "":
 		return errors.New(f.trouble.reason)
 	}
-	return nil
+	return errors.New("its file changed meanwhile; see what became of it with \"restante plugins list\"")
 }
 
 // reconfigure starts the plugin anew if it should run with other settings than
 // it does, or could not run with those that it had.
 func (f *file) reconfigure(ctx context.Context) error {
-	if f.attach != nil {
-		return errNothingTo // whoever runs it restarts it
-	}
 	refused := f.refusal.settings || f.trouble.settings
 	if f.active != nil && !refused {
 		d := f.active.description
@@ -165,9 +177,10 @@ func (f *file) reconfigure(ctx context.Context) error {
 		if err == nil && same && settings == f.active.settings {
 			return errNothingTo
 		}
-	} else if !refused {
+	} else if !refused && f.trouble.again.IsZero() {
 		return errNothingTo
 	}
+	before := f.active
 	f.stale = f.active != nil
 	f.backoff.reset()
 	f.timer.Stop()
@@ -179,8 +192,5 @@ func (f *file) reconfigure(ctx context.Context) error {
 		f.refusal = trouble{}
 	}
 	f.attempt(ctx)
-	if f.trouble.reason != "" {
-		return errors.New(f.trouble.reason)
-	}
-	return nil
+	return f.replaced(before)
 }

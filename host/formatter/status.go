@@ -33,7 +33,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 	}
 	s.Name, s.Version, s.Digest = r.description.Name, r.description.Version, r.version.digest
 	s.PID, s.Started = r.process.PID(), r.process.Started().UTC()
-	s.Sandbox = f.plugins.describeSandbox(r)
+	s.Sandbox = r.sandbox
 	s.Memory, s.Build = r.process.Memory(), r.build
 	s.Refused = maps.Clone(r.refused)
 	for _, g := range r.description.Groups {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,16 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func gauge(to chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	send(to, d, prometheus.GaugeValue, v, labels...)
+}
+
+// send makes a metric. The name of a file may be anything, and a label must be
+// UTF-8.
+func send(to chan<- prometheus.Metric, d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
+	for i, l := range labels {
+		labels[i] = strings.ToValidUTF8(l, "\uFFFD")
+	}
+	to <- prometheus.MustNewConstMetric(d, t, v, labels...)
 }
 
 var (
@@ -87,9 +97,9 @@ func (c *plugins) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(to, pluginState, 1, p.File, p.Name, p.Version, string(p.State))
 		gauge(to, pluginHeld, held, p.File, p.Name)
-		to <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.File, p.Name)
-		to <- prometheus.MustNewConstMetric(pluginSampled, prometheus.CounterValue, float64(p.Usage.Sampled), p.File, p.Name)
-		to <- prometheus.MustNewConstMetric(pluginImpure, prometheus.CounterValue, float64(p.Usage.Impure), p.File, p.Name)
+		send(to, pluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.File, p.Name)
+		send(to, pluginSampled, prometheus.CounterValue, float64(p.Usage.Sampled), p.File, p.Name)
+		send(to, pluginImpure, prometheus.CounterValue, float64(p.Usage.Impure), p.File, p.Name)
 		gauge(to, pluginInFlight, float64(p.Usage.InFlight), p.File, p.Name)
 		if p.PID != 0 {
 			gauge(to, pluginMemory, float64(p.Memory), p.File, p.Name)

@@ -97,7 +97,7 @@ func printPlugin(w io.Writer, p host.PluginStatus) {
 		fmt.Fprintln(w)
 		row(w, "VERSION", "FIRST SEEN", "LAST TOOK OVER", "SHA-256", "STATE")
 		for _, v := range p.Versions {
-			row(w, orDash(cell(v.Version, 30)), when(v.Seen), when(v.Served), v.Digest[:12], versionState(p, v))
+			row(w, orDash(cell(v.Version, 30)), when(v.Seen), when(v.Served), orDash(fmt.Sprintf("%.12s", v.Digest)), versionState(p, v))
 		}
 	}
 	if p.Comparison != nil {

@@ -42,6 +42,15 @@ func hostileImpure(name string) (hostile, bool) {
 			return fmt.Sprint("no. ", n)
 		}
 	}
+	if name == "impure-fails-elsewhere" { // in another time zone
+		return hostile{write: func(_ int, r *formatterv1.WriteMessagesResponse) error {
+			if _, offset := time.Now().Zone(); offset != 0 {
+				return fmt.Errorf("not here")
+			}
+			r.Document.Body = append(r.Document.Body, fmt.Sprint(os.Getpid())...)
+			return nil
+		}}, true
+	}
 	write := func(n int, r *formatterv1.WriteMessagesResponse) error {
 		r.Document.Body = append(r.Document.Body, text(n)...)
 		return nil

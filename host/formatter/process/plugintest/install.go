@@ -22,6 +22,8 @@ type Spec struct {
 	// Mode is what it does wrong once it has started; "" is nothing. See
 	// newHostile.
 	Mode string
+	// Settings declares the setting "mode", a string.
+	Settings bool
 }
 
 const trailer = "\nrestante test plugin"

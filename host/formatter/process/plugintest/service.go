@@ -55,6 +55,9 @@ func ignoreTerm() { signal.Ignore(syscall.SIGTERM, syscall.SIGINT) }
 // group, and "weird:WHAT" is an answer that breaks the contract.
 func (s *service) Discover(context.Context, *formatterv1.DiscoverRequest) (*formatterv1.DiscoverResponse, error) {
 	r := &formatterv1.DiscoverResponse{Name: s.spec.Name, Version: s.spec.Version}
+	if s.spec.Settings {
+		r.Settings = []*formatterv1.Setting{{Name: "mode", Type: formatterv1.SettingType_SETTING_TYPE_STRING}}
+	}
 	for _, name := range s.spec.Groups {
 		g := &formatterv1.Group{Name: name, Method: formatterv1.Method_METHOD_POLL, Title: "Title of " + name, Formats: true}
 		switch kind, rest, _ := strings.Cut(name, ":"); kind {
@@ -192,4 +195,13 @@ func hangUp() {
 			_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
 		}
 	}
+}
+
+// Configure does what the setting "mode" says.
+func (s *service) Configure(_ context.Context, r *formatterv1.ConfigureRequest) (*formatterv1.ConfigureResponse, error) {
+	fmt.Fprintln(stderr, "configured with "+string(r.GetSettings()))
+	if strings.Contains(string(r.GetSettings()), "exit") {
+		exit(9)
+	}
+	return &formatterv1.ConfigureResponse{}, nil
 }
