@@ -131,6 +131,9 @@ func (p *Process) supervise(folder *socketFolder) {
 	}
 	<-p.run.exited
 	<-p.run.drained
+	if p.config.Attach != nil {
+		p.closeConns() // or the library would tell the process to end
+	}
 	// The process is gone, so this waits for nothing; it would wait for ever
 	// for one that is not. It is needed for go-plugin's goroutines to end.
 	p.client.Kill()
