@@ -114,7 +114,7 @@ var hostileLives = []hostileCase{
 		r.eventually("the end of the connection is the end of the process", func() bool { return r.status(file).Restarts > 0 })
 		r.eventually("it is served again", func() bool { return r.fetch(host.GroupName(file)) == "served" })
 	}},
-	{name: "leaks memory", mode: "leak:40000000", state: active, fetch: "served", also: keepsServing},
+	{name: "leaks memory", mode: "leak:4000000", state: active, fetch: "served", also: keepsServing},
 	{name: "stops while idle", state: active, fetch: "served", also: func(r *rig, file string) {
 		pid := r.status(file).PID
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
