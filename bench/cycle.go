@@ -73,11 +73,7 @@ func benchCycle(ctx context.Context, s *settings) error {
 			return err
 		}
 		defer d.kill(syscall.SIGTERM)
-		key, err := d.key(ctx)
-		if err != nil {
-			return err
-		}
-		c, err := dial(d.address, key)
+		c, err := d.dial(ctx)
 		if err != nil {
 			return err
 		}

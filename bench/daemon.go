@@ -77,6 +77,15 @@ func (d *daemon) key(ctx context.Context) (string, error) {
 	return key.Text, err
 }
 
+// dial connects with a key for everything.
+func (d *daemon) dial(ctx context.Context) (*client, error) {
+	key, err := d.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dial(d.address, key)
+}
+
 // memory returns the resident memory of the daemon's process in MiB: all of it,
 // and the part that is not pages of files.
 func (d *daemon) memory() (all, own float64, err error) {

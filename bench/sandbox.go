@@ -32,11 +32,7 @@ func benchSandbox(ctx context.Context, s *settings) error {
 			return err
 		}
 		defer d.kill(syscall.SIGTERM)
-		key, err := d.key(ctx)
-		if err != nil {
-			return err
-		}
-		fetcher, err := dial(d.address, key)
+		fetcher, err := d.dial(ctx)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 )
@@ -59,7 +58,7 @@ func NewDeliveries(store Store, now func() time.Time, failed func(Delivery, erro
 // record notes a fetch. What is new is written in the background: Mark waits for
 // it. The body must not change any more. It fails only if ctx ends.
 func (d *Deliveries) record(ctx context.Context, f Fetched, by Caller) error {
-	batch, id := batchKey(f.Group, f.Token), f.Delivery
+	batch, id := batchOf(f.Delivery), f.Delivery
 	now := d.now().UTC()
 	d.mu.Lock()
 	open := d.batches[batch]
@@ -284,8 +283,7 @@ func (d *Deliveries) Delivery(ctx context.Context, g GroupName, id string) (Deli
 }
 
 func (d *Deliveries) find(ctx context.Context, g GroupName, id string) (ListedDelivery, error) {
-	batch, _, _ := strings.Cut(id, "-")
-	all, err := d.batch(ctx, g, batch)
+	all, err := d.batch(ctx, g, batchOf(id))
 	if err != nil {
 		return ListedDelivery{}, err
 	}

@@ -79,6 +79,12 @@ func batchKey(g GroupName, t Token) string {
 // deliveryID names a batch and the bytes that were made of it.
 func deliveryID(batch string, sum Sum) string { return batch + "-" + hex.EncodeToString(sum[:4]) }
 
+// batchOf returns the name of the batch of a delivery.
+func batchOf(id string) string {
+	batch, _, _ := strings.Cut(id, "-")
+	return batch
+}
+
 // deliveryEvent is an entry of the journal: one of its fields is set.
 type deliveryEvent struct {
 	// Fetched is a delivery that was not recorded before.

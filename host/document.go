@@ -39,6 +39,11 @@ type Document struct {
 	Origin Origin
 }
 
+// Equal tells whether a receiver would get the same of both.
+func (d Document) Equal(other Document) bool {
+	return d.ContentType == other.ContentType && d.Filename == other.Filename && bytes.Equal(d.Body, other.Body)
+}
+
 // MaxFilenameBytes is the longest file name of a document.
 const MaxFilenameBytes = 255
 

@@ -177,15 +177,13 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
-		fault := func(summary string, err error) {
-			faults = append(faults, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: err.Error() + ".", Subject: &place})
-		}
+		bad := func(summary string, err error) { faults = append(faults, fault(place, summary, err.Error()+".")) }
 		q := host.Queue{Group: host.GroupName(b.Name)}
 		if err := host.CheckGroupName(q.Group); err != nil {
-			fault("Bad queue name", err)
+			bad("Bad queue name", err)
 		}
 		if seen[b.Name] {
-			fault("Duplicate queue", fmt.Errorf("there is another queue block named %q", b.Name))
+			bad("Duplicate queue", fmt.Errorf("there is another queue block named %q", b.Name))
 		}
 		seen[b.Name] = true
 		_, unknown := b.Rest.Content(&hcl.BodySchema{})
@@ -196,7 +194,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 		if b.Method != nil {
 			m, err := host.ParseMethod(*b.Method)
 			if err != nil {
-				fault("Bad method", err)
+				bad("Bad method", err)
 			}
 			q.Method = m
 		}

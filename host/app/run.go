@@ -89,7 +89,7 @@ type daemon struct {
 }
 
 func (d *daemon) run(ctx context.Context) error {
-	d.metrics = metrics.New(metrics.Config{
+	d.metrics = metrics.New(ctx, metrics.Config{
 		Version: d.version,
 		Queues:  d.parts.exchange.Queues,
 		Store:   d.parts.store,

@@ -204,6 +204,7 @@ func (f *file) activate(ctx context.Context, r *running) {
 	if f.next != nil && *f.next == r.version {
 		f.next, f.refusal = nil, trouble{}
 	}
+	r.build = builtFrom(r.version, r.description)
 	last := f.good
 	f.good, f.stale = &r.version, false
 	p.mu.Lock()

@@ -1,7 +1,6 @@
 package formatter
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,20 +37,15 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 	if err != nil {
 		return c, fmt.Errorf("start the version before once more, to compare with it: %w", err)
 	}
-	defer func() { p.retiring.Go(func() { p.end(ctx, file, from) }) }()
+	defer p.retiring.Go(func() { p.end(ctx, file, from) })
 	p.mu.RLock()
 	refused := maps.Clone(serving.refused)
 	p.mu.RUnlock()
+	// If the process that serves ends, to bring it back comes first.
+	ctx, done := until(ctx, serving.process.Done(), errServingEnded)
+	defer done()
 	within, cancel := context.WithTimeout(ctx, compareLimit)
 	defer cancel()
-	// If the process that serves ends, to bring it back comes first.
-	go func() {
-		select {
-		case <-serving.process.Done():
-			cancel()
-		case <-within.Done():
-		}
-	}()
 	for _, declared := range serving.description.Groups {
 		if _, foreign := refused[declared.Name]; foreign || !declared.Formats {
 			continue
@@ -73,13 +67,7 @@ func (p *Plugins) compare(ctx context.Context, file string, serving, to *running
 		}
 		c.Groups = append(c.Groups, g)
 	}
-	if err := ctx.Err(); err != nil {
-		return c, err
-	}
-	if errors.Is(within.Err(), context.Canceled) {
-		return c, errServingEnded
-	}
-	return c, nil
+	return c, context.Cause(ctx)
 }
 
 // errServingEnded: a comparison was given up.
@@ -159,8 +147,7 @@ func (w written) equal(other written) bool {
 	if !w.ok() || !other.ok() {
 		return !w.ok() && !other.ok()
 	}
-	return w.document.ContentType == other.document.ContentType && w.document.Filename == other.document.Filename &&
-		bytes.Equal(w.document.Body, other.document.Body)
+	return w.document.Equal(other.document)
 }
 
 // note adds what differs, if anything does. That the newer version formats what

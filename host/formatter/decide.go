@@ -32,13 +32,13 @@ func (p *Plugins) Restart(ctx context.Context, name string) error {
 	if f == nil {
 		return fmt.Errorf("%q: %w", name, errNoSuchPlugin)
 	}
-	return p.order(ctx, f, name, order{what: restart, ctx: ctx, done: make(chan error, 1)})
+	return p.order(ctx, f, name, newOrder(ctx, restart))
 }
 
 func (p *Plugins) decide(ctx context.Context, name, what string) error {
 	p.mu.RLock()
 	f := p.file(name)
-	o := order{what: what, ctx: ctx, done: make(chan error, 1)}
+	o := newOrder(ctx, what)
 	if f != nil {
 		if what == "approve" && f.held != nil {
 			o.digest = f.held.digest
@@ -97,7 +97,7 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 	if err != nil {
 		return host.Comparison{}, err
 	}
-	ctx, cancel := p.untilStopping(ctx)
+	ctx, cancel := until(ctx, p.stopping, context.Canceled)
 	defer cancel()
 	defer p.forget(v.digest)
 	next, err := p.launch(ctx, filepath.Base(path), v, p.current(false))
@@ -117,17 +117,18 @@ func (p *Plugins) Preview(ctx context.Context, path string) (host.Comparison, er
 	return p.compare(ctx, filepath.Base(path), active, next)
 }
 
-// untilStopping returns a context that also ends when Run is to return.
-func (p *Plugins) untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+// until returns a context that also ends, for this cause, when a channel is closed;
+// a nil one never is. Call cancel when done.
+func until(ctx context.Context, closed <-chan struct{}, cause error) (within context.Context, cancel func()) {
+	ctx, end := context.WithCancelCause(ctx)
 	go func() {
 		select {
-		case <-p.stopping:
-			cancel()
+		case <-closed:
+			end(cause)
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() { end(nil) }
 }
 
 // forget removes the copy of a version unless a file has it in its history.

@@ -112,16 +112,24 @@ const (
 
 // order is a decision of a person.
 type order struct {
-	what   string // "approve", "roll back", reconfigure or restart
-	digest string // of the version that it is about, if it is about one
-	ctx    context.Context
+	what   string          // "approve", "roll back", reconfigure or restart
+	digest string          // of the version that it is about, if it is about one
+	gone   <-chan struct{} // closed when nobody waits for it any more
 	done   chan error
+}
+
+func newOrder(ctx context.Context, what string) order {
+	return order{what: what, gone: ctx.Done(), done: make(chan error, 1)}
 }
 
 // obey carries out a decision.
 func (f *file) obey(ctx context.Context, o order) {
-	if o.ctx.Err() != nil && o.what != reconfigure { // the settings hold, whoever waits
-		return
+	select {
+	case <-o.gone:
+		if o.what != reconfigure { // the settings hold, whoever waits
+			return
+		}
+	default:
 	}
 	switch {
 	case o.what == reconfigure:

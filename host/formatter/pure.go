@@ -82,18 +82,21 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 		return nil
 	}
 	// If the process that serves ends, to bring it back comes first.
-	ctx, serving := f.whileServing(ctx)
-	defer serving()
-	here, err := p.twin(ctx, f.name, r, false)
-	if err != nil {
-		return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
+	var ended <-chan struct{}
+	if f.active != nil {
+		ended = f.active.process.Done()
 	}
-	defer func() { p.retiring.Go(func() { p.end(ctx, f.name, here) }) }()
-	there, err := p.twin(ctx, f.name, r, true)
-	if err != nil {
-		return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
+	ctx, done := until(ctx, ended, errServingEnded)
+	defer done()
+	var twins []*running
+	for _, moved := range []bool{false, true} {
+		twin, err := p.twin(ctx, f.name, r, moved)
+		if err != nil {
+			return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
+		}
+		defer p.retiring.Go(func() { p.end(ctx, f.name, twin) })
+		twins = append(twins, twin)
 	}
-	defer func() { p.retiring.Go(func() { p.end(ctx, f.name, there) }) }()
 	limited, cancel := context.WithTimeout(ctx, pureLimit)
 	defer cancel()
 	complete := true
@@ -106,7 +109,7 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 			return fmt.Errorf("read messages of %q to try it on: %w", g.Name, err)
 		}
 		b := host.Batch{Group: g.Name, Token: host.PreviewToken, Messages: messages}
-		found, whole := repeat(limited, b, here, there)
+		found, whole := repeat(limited, b, twins)
 		if complete = complete && whole && len(messages) > 0; found == nil {
 			continue
 		}
@@ -125,27 +128,9 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 	return nil
 }
 
-// whileServing returns a context that also ends, with errServingEnded, when the
-// process that serves does.
-func (f *file) whileServing(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	if f.active == nil {
-		return ctx, func() { cancel(nil) }
-	}
-	ended := f.active.process.Done()
-	go func() {
-		select {
-		case <-ended:
-			cancel(errServingEnded)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
-}
-
 // repeat has two processes format a batch in turn, and tells whether they came to
 // the end without an error.
-func repeat(ctx context.Context, b host.Batch, twins ...*running) (found *purity.Finding, whole bool) {
+func repeat(ctx context.Context, b host.Batch, twins []*running) (found *purity.Finding, whole bool) {
 	var all purity.Series
 	for i := range pureRuns {
 		r := twins[i%len(twins)]
@@ -202,7 +187,7 @@ func (p *Plugins) sample(ctx context.Context, r *running, plugin string, b host.
 func (p *Plugins) again(ctx context.Context, r *running, plugin string, b host.Batch, d host.Document) *purity.Finding {
 	ctx, cancel := context.WithTimeout(ctx, pureLimit)
 	defer cancel()
-	ctx, done := p.untilStopping(ctx)
+	ctx, done := until(ctx, p.stopping, context.Canceled)
 	defer done()
 	p.mu.RLock()
 	f := p.names[plugin]

@@ -21,9 +21,9 @@ type running struct {
 	version     version
 	settings    string // a JSON object
 	confinement confinement
-	sandbox     string // how far it is shut in, in words
-	build       host.PluginBuild
-	usage       *usage // of its file; set before it is active
+	sandbox     string           // how far it is shut in, in words
+	build       host.PluginBuild // set before it is active
+	usage       *usage           // of its file; set before it is active
 	sampling    atomic.Bool
 	world       world
 
@@ -131,7 +131,6 @@ func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, c 
 		err = p.configure(ctx, r, settings)
 	}
 	if err == nil {
-		r.build = builtFrom(v, r.description)
 		return r, nil
 	}
 	started.Kill("it could not be asked what it is")

@@ -100,7 +100,7 @@ func (p *Plugins) Reconfigure(ctx context.Context) ([]Reconfigured, error) {
 	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
 	orders := make([]order, len(files))
 	for i, f := range files {
-		orders[i] = order{what: reconfigure, ctx: ctx, done: make(chan error, 1)}
+		orders[i] = newOrder(ctx, reconfigure)
 		f.mail.put(func(l *letter) { l.orders = append(l.orders, orders[i]) })
 	}
 	var all []Reconfigured

@@ -33,20 +33,29 @@ var (
 	oldest   = describe("restante_oldest_unread_seconds", "How long the oldest unread message has been waiting; 0 if there is none.", "group")
 )
 
-// queues tells what is stored. Asking takes constant time for each group.
-type queues struct{ Config }
-
-func (*queues) Describe(to chan<- *prometheus.Desc) {
-	to <- messages
-	to <- oldest
+// collector asks when somebody looks.
+type collector struct {
+	known []*prometheus.Desc
+	ask   func(to chan<- prometheus.Metric)
 }
 
-func (q *queues) Collect(to chan<- prometheus.Metric) {
-	// Prometheus gives collectors no context; the handler has a limit.
-	ctx := context.TODO()
-	for _, queue := range q.Queues.All() {
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range c.known {
+		to <- d
+	}
+}
+
+func (c collector) Collect(to chan<- prometheus.Metric) { c.ask(to) }
+
+// queues tells what is stored. Asking takes constant time for each group.
+func (c Config) queues(ctx context.Context) collector {
+	return collector{[]*prometheus.Desc{messages, oldest}, func(to chan<- prometheus.Metric) { c.askQueues(ctx, to) }}
+}
+
+func (c Config) askQueues(ctx context.Context, to chan<- prometheus.Metric) {
+	for _, queue := range c.Queues.All() {
 		g := string(queue.Group)
-		counts, err := q.Store.Counts(ctx, queue.Group)
+		counts, err := c.Store.Counts(ctx, queue.Group)
 		if err != nil {
 			to <- prometheus.NewInvalidMetric(messages, fmt.Errorf("count the messages of %q: %w", g, err))
 			continue
@@ -56,7 +65,7 @@ func (q *queues) Collect(to chan<- prometheus.Metric) {
 		gauge(to, messages, float64(counts.Held), g, host.Held.String())
 		age := 0.0
 		if counts.Unread > 0 {
-			first, err := q.Store.Unread(ctx, queue.Group, 1, 1)
+			first, err := c.Store.Unread(ctx, queue.Group, 1, 1)
 			if err != nil {
 				to <- prometheus.NewInvalidMetric(oldest, fmt.Errorf("find the oldest unread message of %q: %w", g, err))
 				continue
@@ -81,15 +90,14 @@ var (
 )
 
 // plugins tells how the plugins are.
-type plugins struct{ Config }
-
-func (*plugins) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pluginState, pluginHeld, pluginRestarts, pluginInFlight, pluginSampled, pluginImpure, pluginMemory, pluginStarted} {
-		to <- d
+func (c Config) plugins() collector {
+	return collector{
+		[]*prometheus.Desc{pluginState, pluginHeld, pluginRestarts, pluginInFlight, pluginSampled, pluginImpure, pluginMemory, pluginStarted},
+		c.askPlugins,
 	}
 }
 
-func (c *plugins) Collect(to chan<- prometheus.Metric) {
+func (c Config) askPlugins(to chan<- prometheus.Metric) {
 	for _, p := range c.Plugins() {
 		held := 0.0
 		if p.Held != "" {

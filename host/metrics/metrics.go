@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -37,8 +38,9 @@ var _ host.Observer = (*Metrics)(nil)
 // small batch, to the 30 seconds at which a call is given up.
 var callSeconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// New returns metrics with everything at zero.
-func New(c Config) *Metrics {
+// New returns metrics with everything at zero. When ctx is over the store is not
+// asked any more.
+func New(ctx context.Context, c Config) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -56,7 +58,7 @@ func New(c Config) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "restante_build_info", Help: "Always 1; the label is the daemon's version."}, []string{"version"})
 	build.WithLabelValues(c.Version).Set(1)
 	m.registry.MustRegister(m.calls, build, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &queues{c}, &plugins{c})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.queues(ctx), c.plugins())
 	return m
 }
 

@@ -10,7 +10,7 @@ import (
 
 // TestOddNames has a plugin file whose name is no text.
 func TestOddNames(t *testing.T) {
-	m := New(Config{Version: "1", Queues: &host.Queues{}, Plugins: func() []host.PluginStatus {
+	m := New(t.Context(), Config{Version: "1", Queues: &host.Queues{}, Plugins: func() []host.PluginStatus {
 		return []host.PluginStatus{{File: "a\xffb", State: host.PluginRejected}, {File: "good"}}
 	}})
 	w := httptest.NewRecorder()

@@ -38,6 +38,15 @@ func (f *clientFlags) with(ctx context.Context, do func(*control.Client) error) 
 	return errors.Join(do(client), close())
 }
 
+// withGroup calls do with a client of the daemon and the group that is named.
+func (f *clientFlags) withGroup(ctx context.Context, name string, do func(*control.Client, host.GroupName) error) error {
+	g, err := groupArgument(name)
+	if err != nil {
+		return err
+	}
+	return f.with(ctx, func(c *control.Client) error { return do(c, g) })
+}
+
 // print writes a value as JSON if that was asked for, else by text.
 func (f *clientFlags) print(w io.Writer, value any, text func(w io.Writer)) error {
 	if f.json {

@@ -33,11 +33,7 @@ func newDeliveriesList(flags *clientFlags) *cobra.Command {
 with the very bytes that were made of it, however often it was fetched.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := groupArgument(args[0])
-			if err != nil {
-				return err
-			}
-			return flags.with(cmd.Context(), func(c *control.Client) error {
+			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
 				all, err := c.Deliveries(cmd.Context(), g, before, limit)
 				if err != nil {
 					return err
@@ -79,11 +75,7 @@ func newDeliveriesShow(flags *clientFlags) *cobra.Command {
 		Short: "Show the record of a delivery",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := groupArgument(args[0])
-			if err != nil {
-				return err
-			}
-			return flags.with(cmd.Context(), func(c *control.Client) error {
+			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
 				d, err := c.Delivery(cmd.Context(), g, args[1])
 				if err != nil {
 					return err
@@ -126,11 +118,7 @@ func newDeliveriesBody(flags *clientFlags) *cobra.Command {
 exist yet. They are checked against the SHA-256 of the record.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := groupArgument(args[0])
-			if err != nil {
-				return err
-			}
-			return flags.with(cmd.Context(), func(c *control.Client) error {
+			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
 				body, err := c.DeliveryBody(cmd.Context(), g, args[1])
 				if err != nil {
 					return err

@@ -40,11 +40,7 @@ func newMessagesList(flags *clientFlags) *cobra.Command {
 		Short: "List a group's messages, newest first",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := groupArgument(args[0])
-			if err != nil {
-				return err
-			}
-			return flags.with(cmd.Context(), func(c *control.Client) error {
+			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
 				all, err := c.Messages(cmd.Context(), g, host.ID(before), limit)
 				if err != nil {
 					return err

@@ -51,11 +51,7 @@ missing or broken: its messages must not leave in another plugin's format
 unnoticed. Remove the plugin's file before its group can be released.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := groupArgument(args[0])
-			if err != nil {
-				return err
-			}
-			return flags.with(cmd.Context(), func(c *control.Client) error {
+			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
 				q, err := c.Release(cmd.Context(), g)
 				if err != nil {
 					return err

@@ -39,8 +39,7 @@ func (r *runner) attach(launched chan<- error) {
 	close(r.exited)
 }
 
-// ID of a process that is attached is only for go-plugin to see that there is
-// one.
+// id is only for go-plugin to see that there is a process.
 func (a *Attachment) id() string { return strconv.Itoa(a.PID) }
 
 // letGo ends our use of an attached process, and waits until nothing of it is

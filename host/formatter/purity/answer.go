@@ -40,9 +40,7 @@ func (a Answer) Same(b Answer) bool {
 	if a.Err != nil || b.Err != nil {
 		return a.Err != nil && b.Err != nil && a.Err.Error() == b.Err.Error()
 	}
-	return reflect.DeepEqual(a.Rejections, b.Rejections) &&
-		a.Document.ContentType == b.Document.ContentType && a.Document.Filename == b.Document.Filename &&
-		string(a.Document.Body) == string(b.Document.Body)
+	return reflect.DeepEqual(a.Rejections, b.Rejections) && a.Document.Equal(b.Document)
 }
 
 func (a Answer) digest() [sha256.Size]byte {
