@@ -147,7 +147,7 @@ func (d *daemon) run(ctx context.Context) error {
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
-		Reload: d.reload, Check: d.parts.store.Check,
+		Reload: d.reload, Check: d.parts.store.CheckData,
 	}
 	public := api.NewServer(machines, d.log.Named("http"))
 	private := &http.Server{

@@ -5,20 +5,39 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/restante/restante/host"
 )
 
-// Check reads the whole file and returns everything that is not as it must be:
-// pages, the state of every group against its messages, idempotency keys, and
-// journals and bodies against their checksums.
-// It sees one moment and may run while others write.
-func (s *Store) Check() error {
+// Check reads the whole file twice and returns everything that is not as it must
+// be: what CheckData looks at, and how the pages hang together. Writes wait while
+// it looks at the pages, since bbolt counts the free ones of the latest moment.
+func (s *Store) Check() error { return errors.Join(s.checkPages(), s.CheckData()) }
+
+func (s *Store) checkPages() error {
+	tx, err := s.db.Begin(true)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return host.ErrClosed
+	}
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var errs []error
+	for err := range tx.Check() {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// CheckData reads all that is stored and returns everything that is not as it must
+// be: the state of every group against its messages, idempotency keys, and
+// journals and bodies against their checksums. It sees one moment and may run while
+// others write.
+func (s *Store) CheckData() error {
 	return s.view(func(tx *bolt.Tx) error {
 		var errs []error
-		for err := range tx.Check() {
-			errs = append(errs, err)
-		}
 		groups := tx.Bucket(groupsBucket)
 		err := groups.ForEachBucket(func(name []byte) error {
 			if err := checkGroup(groups.Bucket(name)); err != nil {

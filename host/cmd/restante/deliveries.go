@@ -147,10 +147,10 @@ func newVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check all that is stored against its checksums",
-		Long: `Check all that is stored: the pages of the file, every message against the counts
-of its group, and every record and body of a delivery against its checksum. It
-reads all of it, while the daemon goes on. The exit status is 1 if anything is
-wrong.`,
+		Long: `Check all that is stored: every message against the counts of its group, and every
+record and body of a delivery against its checksum. It reads all of it, while the
+daemon goes on; where none runs, it also checks how the pages of the file hang
+together. The exit status is 1 if anything is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.with(cmd.Context(), func(c *control.Client) error {
