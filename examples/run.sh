@@ -9,6 +9,12 @@ listen=${1:-127.0.0.1:8089}
 base=http://$listen/api/haplo-integration-messages
 export RESTANTE_DATA=run/data
 
+# Another daemon there would answer in the place of ours.
+if curl -fs -o /dev/null "http://$listen/healthz"; then
+  echo "Something answers at $listen already: stop it, or choose another address: make run LISTEN=127.0.0.1:8090" >&2
+  exit 1
+fi
+
 mkdir -p run/plugins
 for plugin in bin/plugins/*; do
   install -m 755 "$plugin" "run/plugins/.${plugin##*/}.new"
