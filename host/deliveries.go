@@ -210,23 +210,35 @@ func (d *Deliveries) marked(batch string) {
 	delete(d.batches, batch)
 }
 
-// Flush writes how often batches were fetched again. Call it now and then, and,
-// when nothing is fetched any more, before the store is closed.
+// Flush waits until what was fetched by now is on disk, and writes how often
+// batches were fetched again. Call it now and then, also while more is fetched.
 func (d *Deliveries) Flush(ctx context.Context) error {
-	d.busy.Wait()
 	d.mu.Lock()
-	open := make(map[string]GroupName, len(d.batches))
+	open := make(map[string]openBatch, len(d.batches))
 	for batch, o := range d.batches {
-		open[batch] = o.group
+		open[batch] = *o
 	}
 	d.mu.Unlock()
 	var errs []error
-	for batch, g := range open {
+	for batch, o := range open {
+		select {
+		case <-o.recorded:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		for _, again := range d.takeAgain(batch) {
-			errs = append(errs, d.append(ctx, g, batch, deliveryEvent{Again: &again}))
+			errs = append(errs, d.append(ctx, o.group, batch, deliveryEvent{Again: &again}))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Close flushes, and waits until nothing is being written. Nothing may be fetched
+// any more, and the store must still be open.
+func (d *Deliveries) Close(ctx context.Context) error {
+	err := d.Flush(ctx)
+	d.busy.Wait()
+	return err
 }
 
 // batch returns the deliveries of a batch.

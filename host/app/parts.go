@@ -76,7 +76,7 @@ func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) ([]host
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Flush(ctx), p.store.Close())
+	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.store.Close())
 }
 
 // checkPrivate refuses a data folder that others can look into, as it holds
