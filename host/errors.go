@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Errors of a request, before anything was changed.
@@ -29,6 +30,49 @@ var (
 	// ErrGroupTaken: the group belongs to another plugin.
 	ErrGroupTaken = errors.New("group belongs to another plugin")
 )
+
+// Errors of users and of signing in.
+var (
+	// ErrBadUserName: the name can't be a user's.
+	ErrBadUserName = errors.New("not a user name")
+	// ErrNoUser: there is no user of this name.
+	ErrNoUser = errors.New("no such user")
+	// ErrNameTaken: the name belongs to another user.
+	ErrNameTaken = errors.New("the name is another user's")
+	// ErrExternal: the user signs in by OpenID Connect, so that password and role
+	// are not kept here.
+	ErrExternal = errors.New("the user signs in by OpenID Connect")
+	// ErrLastAdmin: nobody would be left who can look after users.
+	ErrLastAdmin = errors.New("the last admin that can sign in")
+	// ErrDisabled: the user is disabled.
+	ErrDisabled = errors.New("the user is disabled")
+	// ErrBadPassword: the password is not good enough to be taken. The error
+	// says what to do.
+	ErrBadPassword = errors.New("the password can't be taken")
+	// ErrWrongPassword: the current password, which a new one is to replace, is
+	// another.
+	ErrWrongPassword = errors.New("the current password is wrong")
+	// ErrSignIn: no user, the wrong password, or a user that is disabled. Which
+	// of them it is nobody is told.
+	ErrSignIn = errors.New("the name or the password is wrong, or the user is disabled")
+	// ErrTooManyAttempts: see TooManyAttemptsError.
+	ErrTooManyAttempts = errors.New("too many attempts to sign in")
+	// ErrNoSession: nobody signed in with this token, or not any more.
+	ErrNoSession = errors.New("not signed in")
+	// ErrBadInvitation: the link was used, replaced or cut short, or is too old.
+	ErrBadInvitation = errors.New("the invitation is not valid, or not any more")
+)
+
+// TooManyAttemptsError says when to try to sign in again. It matches
+// ErrTooManyAttempts.
+type TooManyAttemptsError struct{ After time.Duration }
+
+func (e *TooManyAttemptsError) Error() string {
+	return fmt.Sprintf("%v: try again in %s", ErrTooManyAttempts, max(e.After.Round(time.Second), time.Second))
+}
+
+// Is makes errors.Is(err, ErrTooManyAttempts) true.
+func (e *TooManyAttemptsError) Is(target error) bool { return target == ErrTooManyAttempts }
 
 // Errors of a store.
 var (
