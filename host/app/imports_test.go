@@ -31,8 +31,9 @@ var mayImport = map[string][]string{
 	"host/formatter/sandbox": {},
 	"host/formatter/purity":  {"host", "host/formatter/process"},
 	"host/formatter/process": {"host", "host/formatter/process", "proto"},
+	"host/password":          {},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics"},
+	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/password"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }
