@@ -104,6 +104,85 @@ func (s *State) Read() iter.Seq[Range] { return s.read.All() }
 // Unread yields the ranges of unread messages in ascending order.
 func (s *State) Unread() iter.Seq[Range] { return s.free(Range{1, s.Last}, s.read, s.held, s.gone) }
 
+// Newest yields the ranges of the messages with one of the given statuses, or of
+// all if none is given, from the newest one older than before, or the newest of
+// all if before is 0, in descending order. Ranges may touch. A status costs what
+// its own ranges cost, so finding three held messages among millions is quick.
+func (s *State) Newest(before ID, only ...Status) iter.Seq[Range] {
+	if len(only) == 0 {
+		only = []Status{Unread, Read, Held}
+	}
+	if before == 0 || before > s.Last {
+		before = s.Last + 1
+	}
+	return func(yield func(Range) bool) {
+		next := make([]Range, len(only)) // the newest range of each status
+		for i, status := range only {
+			next[i] = s.newest(status, before-1)
+		}
+		for {
+			at := 0
+			for i := range next {
+				if next[i].Last > next[at].Last {
+					at = i
+				}
+			}
+			r := next[at]
+			if r.Last == 0 || !yield(r) {
+				return
+			}
+			for i, status := range only { // a status may be given twice
+				if next[i].Last == r.Last {
+					next[i] = s.newest(status, r.First-1)
+				}
+			}
+		}
+	}
+}
+
+// newest returns the range of a status that has the largest id up to at, cut off
+// there; the zero Range if there is none.
+func (s *State) newest(status Status, at ID) Range {
+	switch status {
+	case Read:
+		return s.read.newest(at)
+	case Held:
+		return s.held.newest(at)
+	}
+	free := Range{Last: at}
+	for taken := true; taken; {
+		taken, free.First = false, 1
+		for _, set := range []Ranges{s.read, s.held, s.gone} {
+			r := set.newest(free.Last)
+			if r.Last == 0 {
+				continue
+			}
+			if taken = r.Last == free.Last; taken {
+				free.Last = r.First - 1
+				break
+			}
+			free.First = max(free.First, r.Last+1)
+		}
+	}
+	if free.Last == 0 {
+		return Range{}
+	}
+	return free
+}
+
+// newest returns the range with the largest id up to at, cut off there; the zero
+// Range if there is none.
+func (s Ranges) newest(at ID) Range {
+	i := s.search(at)
+	if i < len(s.list) && s.list[i].First <= at {
+		return Range{s.list[i].First, at}
+	}
+	if i == 0 {
+		return Range{}
+	}
+	return s.list[i-1]
+}
+
 // stored yields the parts of r whose messages are stored.
 func (s *State) stored(r Range) iter.Seq[Range] { return s.free(r, s.gone) }
 

@@ -53,8 +53,11 @@ type History interface {
 	Message(ctx context.Context, g GroupName, id ID) (Listed, error)
 
 	// List returns messages newest first, from the newest one older than
-	// before, or from the newest of all if before is 0.
-	List(ctx context.Context, g GroupName, before ID, limit int) ([]Listed, error)
+	// before, or from the newest of all if before is 0. If statuses are given,
+	// it passes over messages of others, and takes no longer for them. It
+	// returns at most limit messages with at most MaxBatchBytes of data, but
+	// always at least one if there is any: only an empty list is the end.
+	List(ctx context.Context, g GroupName, before ID, limit int, only ...Status) ([]Listed, error)
 
 	// Prune deletes the read messages that were added before a time, oldest
 	// first and at most limit of them, and returns how many it deleted.

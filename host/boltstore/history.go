@@ -30,36 +30,50 @@ func (s *Store) Message(_ context.Context, g host.GroupName, id host.ID) (found 
 }
 
 // List implements host.History.
-func (s *Store) List(_ context.Context, g host.GroupName, before host.ID, limit int) (found []host.Listed, err error) {
+func (s *Store) List(_ context.Context, g host.GroupName, before host.ID, limit int, only ...host.Status) (found []host.Listed, err error) {
+	// What the state lists is in the file, unless it was pruned meanwhile.
 	state := s.state(g)
-	if before == 0 || before > state.Last {
-		before = state.Last + 1
-	}
 	err = s.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
 		if bucket == nil {
 			return nil
 		}
 		cursor := bucket.Bucket(messagesBucket).Cursor()
-		step := cursor.Prev
-		if k, _ := cursor.Seek(idKey(before)); k == nil {
-			step = cursor.Last
-		}
-		for k, v := step(); k != nil && len(found) < limit; k, v = cursor.Prev() {
-			id := keyID(k)
-			status, ok := state.Status(id)
-			if !ok {
-				continue // added meanwhile
+		bytes := 0
+		for r := range state.Newest(before, only...) {
+			for k, v := seekLast(cursor, r.Last); k != nil && keyID(k) >= r.First; k, v = cursor.Prev() {
+				if len(found) == limit {
+					return nil
+				}
+				m, err := decodeMessage(keyID(k), v)
+				if err != nil {
+					return fmt.Errorf("message %d of %q: %w", keyID(k), g, err)
+				}
+				if bytes += len(m.Data); bytes > host.MaxBatchBytes && len(found) > 0 {
+					return nil
+				}
+				status, _ := state.Status(m.ID)
+				found = append(found, host.Listed{Message: m, Status: status})
 			}
-			m, err := decodeMessage(id, v)
-			if err != nil {
-				return fmt.Errorf("message %d of %q: %w", id, g, err)
+			if len(found) == limit {
+				return nil
 			}
-			found = append(found, host.Listed{Message: m, Status: status})
 		}
 		return nil
 	})
 	return found, err
+}
+
+// seekLast goes to the newest message up to id.
+func seekLast(cursor *bolt.Cursor, id host.ID) (k, v []byte) {
+	k, v = cursor.Seek(idKey(id))
+	switch {
+	case k == nil:
+		return cursor.Last()
+	case keyID(k) > id:
+		return cursor.Prev()
+	}
+	return k, v
 }
 
 // Prune implements host.History.

@@ -2,22 +2,20 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/restante/restante/host"
 )
 
-func list(t testing.TB, s host.Store, before host.ID, limit int) (ids []host.ID) {
+func list(t testing.TB, s host.Store, before host.ID, limit int, only ...host.Status) []host.ID {
 	t.Helper()
-	all, err := s.List(t.Context(), "g", before, limit)
+	all, err := s.List(t.Context(), "g", before, limit, only...)
 	if err != nil {
 		t.Fatalf("List(%d, %d) = %v", before, limit, err)
 	}
-	for _, m := range all {
-		ids = append(ids, m.ID)
-	}
-	return ids
+	return listedIDs(all)
 }
 
 func testList(t *testing.T, s Opened) {
@@ -30,6 +28,11 @@ func testList(t *testing.T, s Opened) {
 	wantIDs(t, "List before 2", list(t, s.B, 2, 3), 1)
 	wantIDs(t, "List before 1", list(t, s.B, 1, 3))
 	wantIDs(t, "List before one that does not exist yet", list(t, s.B, 99, 1), 7)
+	wantIDs(t, "List of the unread", list(t, s.A, 0, 3, host.Unread), 7, 4, 3)
+	wantIDs(t, "List of the unread before 4", list(t, s.B, 4, 9, host.Unread), 3, 2, 1)
+	wantIDs(t, "List of the held", list(t, s.A, 0, 3, host.Held), 5)
+	wantIDs(t, "List of the held before 5", list(t, s.A, 5, 3, host.Held))
+	wantIDs(t, "List of the read and the held", list(t, s.B, 0, 3, host.Read, host.Held, host.Read), 6, 5)
 	for id, want := range map[host.ID]host.Status{7: host.Unread, 6: host.Read, 5: host.Held} {
 		m, err := s.A.Message(t.Context(), "g", id)
 		if err != nil || m.Status != want || m.ID != id || string(m.Data) != string('0'+rune(id)) {
@@ -41,6 +44,17 @@ func testList(t *testing.T, s Opened) {
 			t.Errorf("Message(%d) = %v, want ErrNoMessage", id, err)
 		}
 	}
+}
+
+// testListBytes lists more data than one list may have.
+func testListBytes(t *testing.T, s Opened) {
+	large := `"` + strings.Repeat("x", host.MaxMessageBytes-2) + `"`
+	for range host.MaxBatchBytes/host.MaxMessageBytes + 1 {
+		add(t, s.A, "g", large)
+	}
+	add(t, s.A, "g", "6")
+	wantIDs(t, "List of large messages", list(t, s.B, 0, 100), 6, 5, 4, 3)
+	wantIDs(t, "List of the rest", list(t, s.A, 3, 100), 2, 1)
 }
 
 func testPrune(t *testing.T, s Opened) {

@@ -19,6 +19,8 @@ type model struct {
 	last   host.ID
 }
 
+var statuses = []host.Status{host.Unread, host.Read, host.Held}
+
 // testModel does random things to a store and to a model and compares them.
 func testModel(t *testing.T, open func(t testing.TB) Opened) {
 	rapid.Check(t, func(r *rapid.T) {
@@ -37,7 +39,7 @@ func testModel(t *testing.T, open func(t testing.TB) Opened) {
 			"append": func(r *rapid.T) { m.append(t, r, handle(r)) },
 			"move": func(r *rapid.T) {
 				set := ids(r)
-				to := rapid.SampledFrom([]host.Status{host.Unread, host.Read, host.Held}).Draw(r, "to")
+				to := rapid.SampledFrom(statuses).Draw(r, "to")
 				moved, after, err := handle(r).Move(t.Context(), "g", set, to)
 				if want := m.move(set, to); err != nil || moved != want || after != m.counts() {
 					r.Fatalf("Move(%s, %s) = %d, %+v, %v, want %d, %+v", set, to, moved, after, err, want, m.counts())
@@ -51,6 +53,7 @@ func testModel(t *testing.T, open func(t testing.TB) Opened) {
 				}
 			},
 			"reopen": func(r *rapid.T) { s = s.Reopen() },
+			"list":   func(r *rapid.T) { m.compareList(t, r, handle(r)) },
 			"": func(r *rapid.T) {
 				m.compare(t, r, handle(r), rapid.IntRange(1, 8).Draw(r, "limit"))
 			},
@@ -153,13 +156,39 @@ func (m *model) compare(t *testing.T, r *rapid.T, s host.Store, limit int) {
 	if !slices.Equal(idsOf(got), want) {
 		r.Fatalf("Unread(%d) = %v, want %v", limit, idsOf(got), want)
 	}
+	all := m.list(0, int(m.last)+1)
 	listed, err := s.List(t.Context(), "g", 0, int(m.last)+1)
-	if err != nil || len(listed) != len(m.status) {
-		r.Fatalf("List = %d messages, %v, want %d", len(listed), err, len(m.status))
+	if err != nil || !slices.Equal(listedIDs(listed), all) {
+		r.Fatalf("List = %v, %v, want %v", listedIDs(listed), err, all)
 	}
 	for _, l := range listed {
 		if l.Status != m.status[l.ID] || string(l.Data) != m.data[l.ID] {
 			r.Fatalf("List has %d as %s %s, want %s %s", l.ID, l.Status, l.Data, m.status[l.ID], m.data[l.ID])
 		}
+	}
+}
+
+// list returns the ids that List should.
+func (m *model) list(before host.ID, limit int, only ...host.Status) []host.ID {
+	ids := []host.ID{}
+	if before == 0 || before > m.last {
+		before = m.last + 1
+	}
+	for id := before - 1; id > 0 && len(ids) < limit; id-- {
+		if status, ok := m.status[id]; ok && (len(only) == 0 || slices.Contains(only, status)) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// compareList lists a part of the messages.
+func (m *model) compareList(t *testing.T, r *rapid.T, s host.Store) {
+	before := host.ID(rapid.Uint64Range(0, uint64(m.last)+2).Draw(r, "before"))
+	limit := rapid.IntRange(1, 8).Draw(r, "limit")
+	only := rapid.SliceOfN(rapid.SampledFrom(statuses), 0, 3).Draw(r, "only")
+	listed, err := s.List(t.Context(), "g", before, limit, only...)
+	if want := m.list(before, limit, only...); err != nil || !slices.Equal(listedIDs(listed), want) {
+		r.Fatalf("List(%d, %d, %v) = %v, %v, want %v", before, limit, only, listedIDs(listed), err, want)
 	}
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t testing.TB) Opened) {
 		"Move":               testMove,
 		"MoveMissing":        testMoveMissing,
 		"List":               testList,
+		"ListBytes":          testListBytes,
 		"Prune":              testPrune,
 		"Watch":              testWatch,
 		"ClockGoesBack":      testClockGoesBack,
@@ -115,6 +116,14 @@ func unread(t testing.TB, s host.Store, g host.GroupName, limit int) []host.ID {
 }
 
 func idsOf(all []host.Message) []host.ID {
+	ids := []host.ID{}
+	for _, m := range all {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+func listedIDs(all []host.Listed) []host.ID {
 	ids := []host.ID{}
 	for _, m := range all {
 		ids = append(ids, m.ID)
