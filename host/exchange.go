@@ -87,6 +87,8 @@ type AddRequest struct {
 	Lines bool
 	// Key is the idempotency key; see Addition. It may be empty.
 	Key string
+	// ByHand is the name of the person who adds it, if one does.
+	ByHand string
 }
 
 // Add commits messages to a group and returns their ids. They are on disk when
@@ -95,6 +97,11 @@ type AddRequest struct {
 func (x *Exchange) Add(ctx context.Context, r AddRequest) ([]ID, error) {
 	if _, err := x.Queues.Queue(r.Group); err != nil {
 		return nil, err
+	}
+	if r.ByHand != "" {
+		r.Key = byHand(r.ByHand, r.Key)
+	} else if strings.HasPrefix(r.Key, reservedKey) {
+		return nil, &DataError{Reason: fmt.Sprintf("idempotency keys that begin with %q are reserved", reservedKey)}
 	}
 	if err := checkKey(r.Key); err != nil {
 		return nil, err
@@ -246,6 +253,10 @@ const PreviewToken Token = "preview"
 // Preview formats the given messages as Fetch would, whatever their status, and
 // changes nothing. It fails with ErrNoMessage if one does not exist.
 func (x *Exchange) Preview(ctx context.Context, g GroupName, ids Ranges) (Document, error) {
+	return x.preview(ctx, g, ids, PreviewToken)
+}
+
+func (x *Exchange) preview(ctx context.Context, g GroupName, ids Ranges, t Token) (Document, error) {
 	q, err := x.Queues.Queue(g)
 	if err != nil {
 		return Document{}, err
@@ -253,7 +264,7 @@ func (x *Exchange) Preview(ctx context.Context, g GroupName, ids Ranges) (Docume
 	if ids.Count() > MaxFetch {
 		return Document{}, fmt.Errorf("%w: %d messages in one preview, at most %d are allowed", ErrTooLarge, ids.Count(), MaxFetch)
 	}
-	b := Batch{Group: g, Token: PreviewToken}
+	b := Batch{Group: g, Token: t}
 	for id := range ids.IDs() {
 		m, err := x.Store.Message(ctx, g, id)
 		if err != nil {

@@ -76,6 +76,8 @@ type PluginStatus struct {
 	Sandbox string `json:"sandbox,omitempty"`
 	// Build is what the version that runs was built from.
 	Build PluginBuild `json:"build,omitzero"`
+	// Log holds the last lines that the process wrote to standard error, at most 50.
+	Log []string `json:"log,omitempty"`
 	// LastExit is how the last process ended that ended by itself, was killed or
 	// did not come up; nil if none did since the daemon started.
 	LastExit *PluginExit `json:"lastExit,omitempty"`

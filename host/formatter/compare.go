@@ -164,7 +164,7 @@ func note(g *host.GroupComparison, before, after written, id host.ID) {
 		g.Changed++
 	}
 	if len(g.Differences) < maxDifferences {
-		g.Differences = append(g.Differences, host.Difference{ID: id, Diff: diff(before.document, after.document)})
+		g.Differences = append(g.Differences, host.Difference{ID: id, Diff: Diff(before.document, after.document)})
 	}
 }
 

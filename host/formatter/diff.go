@@ -20,9 +20,10 @@ const (
 	maxDiff = 8 << 10
 )
 
-// diff shows how two documents differ, for people: what a header says on a line
-// of its own, then the bodies line by line.
-func diff(before, after host.Document) string {
+// Diff shows how two documents differ, for people: what a header says on a line
+// of its own, then the bodies line by line, JSON and XML laid out. It is cut at 8
+// KiB.
+func Diff(before, after host.Document) string {
 	if !utf8.Valid(before.Body) || !utf8.Valid(after.Body) || max(len(before.Body), len(after.Body)) > maxDiffed {
 		at := 0
 		for at < min(len(before.Body), len(after.Body)) && before.Body[at] == after.Body[at] {

@@ -34,7 +34,7 @@ func (f *file) describe(now time.Time) host.PluginStatus {
 	s.Name, s.Version, s.Digest = r.description.Name, r.description.Version, r.version.digest
 	s.PID, s.Started = r.process.PID(), r.process.Started().UTC()
 	s.Sandbox = r.sandbox
-	s.Memory, s.Build = r.process.Memory(), r.build
+	s.Memory, s.Build, s.Log = r.process.Memory(), r.build, r.process.LastLines()
 	s.Refused = maps.Clone(r.refused)
 	for _, g := range r.description.Groups {
 		if _, refused := r.refused[g.Name]; !refused {

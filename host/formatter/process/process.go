@@ -163,6 +163,12 @@ func (p *Process) Memory() int64 {
 // whatever reason.
 func (p *Process) Done() <-chan struct{} { return p.run.exited }
 
+// LastLines returns the last lines of standard error, at most 50.
+func (p *Process) LastLines() []string {
+	tail, _ := p.run.errors.facts()
+	return tail
+}
+
 // Kill kills the process and what it started, without waiting. The reason is
 // kept for Exit, as in "it was killed: REASON". It does nothing if the process
 // has ended.
