@@ -98,6 +98,22 @@ func (s *State) Counts() Counts {
 	return Counts{Last: s.Last, Read: read, Held: held, Unread: uint64(s.Last) - read - held - s.gone.Count()}
 }
 
+// CountIn counts the messages in ids by their status; ids without a message are
+// passed over. It takes as long as there are ranges.
+func (s *State) CountIn(ids Ranges) Counts {
+	c := Counts{Last: s.Last}
+	for r := range ids.All() {
+		r.Last = min(r.Last, s.Last)
+		if r.First > r.Last {
+			break
+		}
+		read, held := s.read.countWithin(r), s.held.countWithin(r)
+		c.Read, c.Held = c.Read+read, c.Held+held
+		c.Unread += r.len() - read - held - s.gone.countWithin(r)
+	}
+	return c
+}
+
 // Read yields the ranges of read messages in ascending order.
 func (s *State) Read() iter.Seq[Range] { return s.read.All() }
 
@@ -224,6 +240,13 @@ func (s Ranges) within(r Range) iter.Seq[Range] {
 			}
 		}
 	}
+}
+
+func (s Ranges) countWithin(r Range) (n uint64) {
+	for part := range s.within(r) {
+		n += part.len()
+	}
+	return n
 }
 
 const stateVersion = 1

@@ -59,6 +59,19 @@ type History interface {
 	// always at least one if there is any: only an empty list is the end.
 	List(ctx context.Context, g GroupName, before ID, limit int, only ...Status) ([]Listed, error)
 
+	// CountIn counts the messages in ids by their status; ids without a message
+	// are passed over. It looks at no message.
+	CountIn(ctx context.Context, g GroupName, ids Ranges) (Counts, error)
+
+	// At returns the first message that was added at or after a time, or 0 if
+	// there is none. Messages that were pruned are passed over.
+	At(ctx context.Context, g GroupName, t time.Time) (ID, error)
+
+	// Added returns the ids that were given to the messages added with an
+	// idempotency key, also if some were pruned since: those that repeating the
+	// addition answers. There are none if the key is not known, or not any more.
+	Added(ctx context.Context, g GroupName, key string) (Ranges, error)
+
 	// Prune deletes the read messages that were added before a time, oldest
 	// first and at most limit of them, and returns how many it deleted.
 	Prune(ctx context.Context, g GroupName, before time.Time, limit int) (uint64, error)

@@ -76,6 +76,64 @@ func seekLast(cursor *bolt.Cursor, id host.ID) (k, v []byte) {
 	return k, v
 }
 
+// CountIn implements host.History.
+func (s *Store) CountIn(_ context.Context, g host.GroupName, ids host.Ranges) (host.Counts, error) {
+	return s.state(g).CountIn(ids), nil
+}
+
+// At implements host.History. It halves the ids, as times never go back.
+func (s *Store) At(_ context.Context, g host.GroupName, t time.Time) (id host.ID, err error) {
+	state := s.state(g)
+	err = s.view(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
+		if bucket == nil {
+			return nil
+		}
+		cursor := bucket.Bucket(messagesBucket).Cursor()
+		// All before low are too old; found is the oldest known that is not.
+		for low, high := host.ID(1), state.Last; low <= high; {
+			middle := low + (high-low)/2
+			k, v := cursor.Seek(idKey(middle))
+			if k == nil || keyID(k) > high {
+				high = middle - 1
+				continue
+			}
+			m, err := decodeMessage(keyID(k), v)
+			if err != nil {
+				return fmt.Errorf("message %d of %q: %w", keyID(k), g, err)
+			}
+			if m.Time.Before(t) {
+				low = m.ID + 1
+			} else {
+				id, high = m.ID, middle-1
+			}
+		}
+		return nil
+	})
+	return id, err
+}
+
+// Added implements host.History.
+func (s *Store) Added(_ context.Context, g host.GroupName, key string) (ids host.Ranges, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
+		if bucket == nil {
+			return nil
+		}
+		value := bucket.Bucket(keysBucket).Get([]byte(key))
+		if value == nil {
+			return nil
+		}
+		known, err := decodeAddition(value)
+		if err != nil {
+			return fmt.Errorf("idempotency key %q of %q: %w", key, g, err)
+		}
+		ids.Add(host.Range{First: known.first, Last: known.first + host.ID(known.count) - 1})
+		return nil
+	})
+	return ids, err
+}
+
 // Prune implements host.History.
 func (s *Store) Prune(ctx context.Context, name host.GroupName, before time.Time, limit int) (pruned uint64, err error) {
 	err = s.do(ctx, 0, func(c *commit) error {

@@ -57,6 +57,88 @@ func testListBytes(t *testing.T, s Opened) {
 	wantIDs(t, "List of the rest", list(t, s.A, 3, 100), 2, 1)
 }
 
+func testCountIn(t *testing.T, s Opened) {
+	want := func(text string, want host.Counts) {
+		t.Helper()
+		ids, err := host.ParseRanges(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.B.CountIn(t.Context(), "g", ids); err != nil || got != want {
+			t.Errorf("CountIn(%s) = %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	want("1-9", host.Counts{})
+	addNumbers(t, s.A, "g", 10)
+	move(t, s.A, "g", "1-4,9", host.Read, 5)
+	move(t, s.A, "g", "6", host.Held, 1)
+	if n, err := s.A.Prune(t.Context(), "g", s.now(t).Add(time.Hour), 2); err != nil || n != 2 {
+		t.Fatalf("Prune = %d, %v", n, err)
+	}
+	want("2-6,9", host.Counts{Last: 10, Unread: 1, Read: 3, Held: 1})
+	want("1-2,10-20,30", host.Counts{Last: 10, Unread: 1})
+	want("1-9223372036854775807", host.Counts{Last: 10, Unread: 4, Read: 3, Held: 1})
+}
+
+func testAt(t *testing.T, s Opened) {
+	var times []time.Time
+	at := func(t1 time.Time, want host.ID) {
+		t.Helper()
+		if id, err := s.B.At(t.Context(), "g", t1); err != nil || id != want {
+			t.Errorf("At(%v) = %d, %v, want %d", t1, id, err, want)
+		}
+	}
+	at(time.Time{}, 0)
+	for range 5 {
+		ids := add(t, s.A, "g", "1", "2")
+		m, err := s.A.Message(t.Context(), "g", ids[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, m.Time)
+		s.Move(time.Hour)
+	}
+	at(time.Time{}, 1)
+	for i, t1 := range times {
+		first := host.ID(2*i + 1)
+		at(t1, first)
+		at(t1.Add(-1), first)
+		at(t1.Add(1), (first+2)%11)
+	}
+	move(t, s.A, "g", "5-6", host.Read, 2)
+	if n, err := s.A.Prune(t.Context(), "g", s.now(t), 10); err != nil || n != 2 {
+		t.Fatalf("Prune = %d, %v", n, err)
+	}
+	at(times[2], 7)
+	at(times[1], 3)
+}
+
+func testAdded(t *testing.T, s Opened) {
+	added := func(g host.GroupName, key, want string) {
+		t.Helper()
+		if ids, err := s.B.Added(t.Context(), g, key); err != nil || ids.String() != want {
+			t.Errorf("Added(%q) = %q, %v, want %q", key, ids, err, want)
+		}
+	}
+	added("g", "k", "")
+	for _, a := range []host.Addition{addition("g", "", "1"), addition("g", "k", "2", "3", "4"), addition("g", "l", "5")} {
+		if _, err := s.A.Append(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	added("g", "k", "2-4")
+	added("g", "l", "5")
+	added("g", "", "")
+	added("h", "k", "")
+	move(t, s.A, "g", "1-5", host.Read, 5)
+	for _, want := range []string{"2-4", "2-4", "2-4", ""} {
+		if n, err := s.A.Prune(t.Context(), "g", s.now(t).Add(time.Hour), 1); err != nil || n != 1 {
+			t.Fatalf("Prune = %d, %v", n, err)
+		}
+		added("g", "k", want)
+	}
+}
+
 func testPrune(t *testing.T, s Opened) {
 	prune := func(before time.Time, limit int, want uint64) {
 		t.Helper()

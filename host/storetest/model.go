@@ -47,14 +47,29 @@ func testModel(t *testing.T, open func(t testing.TB) Opened) {
 			},
 			"prune": func(r *rapid.T) {
 				limit := rapid.IntRange(1, 5).Draw(r, "limit")
-				n, err := handle(r).Prune(t.Context(), "g", time.Now().Add(time.Hour), limit)
+				n, err := handle(r).Prune(t.Context(), "g", time.Now().Add(100_000*time.Hour), limit)
 				if want := m.prune(limit); err != nil || n != want {
 					r.Fatalf("Prune(%d) = %d, %v, want %d", limit, n, err, want)
 				}
 			},
+			"count": func(r *rapid.T) {
+				set := ids(r)
+				got, err := handle(r).CountIn(t.Context(), "g", set)
+				if want := m.countIn(set); err != nil || got != want {
+					r.Fatalf("CountIn(%s) = %+v, %v, want %+v", set, got, err, want)
+				}
+			},
+			"at":     func(r *rapid.T) { m.compareAt(t, r, handle(r)) },
+			"clock":  func(r *rapid.T) { s.Move(time.Duration(rapid.IntRange(-2, 5).Draw(r, "minutes")) * time.Minute) },
 			"reopen": func(r *rapid.T) { s = s.Reopen() },
 			"list":   func(r *rapid.T) { m.compareList(t, r, handle(r)) },
 			"": func(r *rapid.T) {
+				for _, key := range []string{"k1", "k2", "none"} {
+					got, err := handle(r).Added(t.Context(), "g", key)
+					if want := host.NewRanges(m.keys[key]...); err != nil || got.String() != want.String() {
+						r.Fatalf("Added(%q) = %s, %v, want %s", key, got, err, want)
+					}
+				}
 				m.compare(t, r, handle(r), rapid.IntRange(1, 8).Draw(r, "limit"))
 			},
 		})
@@ -125,8 +140,17 @@ func (m *model) prune(limit int) (pruned uint64) {
 }
 
 func (m *model) counts() host.Counts {
+	var all host.Ranges
+	all.Add(host.Range{First: 1, Last: m.last})
+	return m.countIn(all)
+}
+
+func (m *model) countIn(ids host.Ranges) host.Counts {
 	c := host.Counts{Last: m.last}
-	for _, status := range m.status {
+	for id, status := range m.status {
+		if !ids.Contains(id) {
+			continue
+		}
 		switch status {
 		case host.Unread:
 			c.Unread++
@@ -190,5 +214,27 @@ func (m *model) compareList(t *testing.T, r *rapid.T, s host.Store) {
 	listed, err := s.List(t.Context(), "g", before, limit, only...)
 	if want := m.list(before, limit, only...); err != nil || !slices.Equal(listedIDs(listed), want) {
 		r.Fatalf("List(%d, %d, %v) = %v, %v, want %v", before, limit, only, listedIDs(listed), err, want)
+	}
+}
+
+// compareAt looks for a time about that of a message.
+func (m *model) compareAt(t *testing.T, r *rapid.T, s host.Store) {
+	listed, err := s.List(t.Context(), "g", 0, int(m.last)+1)
+	if err != nil {
+		r.Fatal(err)
+	}
+	at := time.Now()
+	if len(listed) > 0 {
+		at = rapid.SampledFrom(listed).Draw(r, "message").Time
+	}
+	at = at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(r, "more")))
+	want := host.ID(0)
+	for _, l := range listed {
+		if !l.Time.Before(at) {
+			want = l.ID
+		}
+	}
+	if id, err := s.At(t.Context(), "g", at); err != nil || id != want {
+		r.Fatalf("At(%v) = %d, %v, want %d", at, id, err, want)
 	}
 }
