@@ -41,6 +41,10 @@ type Journals interface {
 	// and returns the number of the first such entry.
 	AppendEntry(ctx context.Context, journal string, e Entry, once bool) (number uint64, err error)
 
+	// AppendEntries appends entries to their journals in this order, in one commit
+	// if the store can. After an error the first of them may have been appended.
+	AppendEntries(ctx context.Context, entries ...JournalEntry) error
+
 	// Entries returns entries newest first, from the newest one with a number
 	// below before, or from the newest of all if before is 0.
 	Entries(ctx context.Context, journal string, before uint64, limit int) ([]Entry, error)

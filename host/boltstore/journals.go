@@ -92,6 +92,27 @@ func (s *Store) AppendEntry(ctx context.Context, journal string, e host.Entry, o
 	return number, err
 }
 
+// AppendEntries implements host.Journals.
+func (s *Store) AppendEntries(ctx context.Context, entries ...host.JournalEntry) error {
+	bytes := 0
+	for _, e := range entries {
+		if err := checkEntry(e.Journal, e.Entry); err != nil {
+			return err
+		}
+		bytes += len(e.Value)
+	}
+	return s.do(ctx, bytes, func(c *commit) error { return c.appendEntries(entries) })
+}
+
+func (c *commit) appendEntries(entries []host.JournalEntry) error {
+	for _, e := range entries {
+		if _, err := c.appendEntry(e.Journal, e.Entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func checkEntry(journal string, e host.Entry) error {
 	switch {
 	case journal == "":

@@ -144,10 +144,8 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 		if moved = g.state.Move(ids, to); moved > 0 {
 			c.dirty = true
 			g.freed = g.freed || to == host.Unread
-			for _, e := range record {
-				if _, err := c.appendEntry(e.Journal, e.Entry); err != nil {
-					return err
-				}
+			if err := c.appendEntries(record); err != nil {
+				return err
 			}
 		}
 		after = g.state.Counts()

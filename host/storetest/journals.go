@@ -73,6 +73,36 @@ func testJournals(t *testing.T, s Opened) {
 	}
 }
 
+func testAppendEntries(t *testing.T, s Opened) {
+	ctx := t.Context()
+	in := func(journal, key, value string) host.JournalEntry {
+		return host.JournalEntry{Journal: journal, Entry: entry(key, value)}
+	}
+	if err := s.A.AppendEntries(ctx, in("j", "a", "1"), in("k", "a", "1"), in("j", "b", "2"), in("j", "a", "3")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.B.AppendEntries(ctx); err != nil {
+		t.Errorf("AppendEntries of nothing = %v", err)
+	}
+	if err := s.B.AppendEntries(ctx, in("j", "c", "4"), in("j", "c", strings.Repeat("x", host.MaxEntryBytes+1))); !errors.Is(err, host.ErrTooLarge) {
+		t.Errorf("AppendEntries of a large one = %v", err)
+	}
+	for journal, want := range map[string]string{"j": "3 2 1", "k": "1"} {
+		all, err := s.B.Entries(ctx, journal, 0, 10)
+		if got := numbers(all); err != nil || got != want {
+			t.Errorf("Entries(%q) = %s, %v, want %s", journal, got, err, want)
+		}
+		for _, e := range all {
+			if string(e.Value) != fmt.Sprint(e.Number) || e.Time.IsZero() {
+				t.Errorf("journal %q has %+v", journal, e)
+			}
+		}
+	}
+	if all, err := s.A.EntriesOf(ctx, "j", "a", 10); err != nil || numbers(all) != "1 3" {
+		t.Errorf("EntriesOf = %s, %v", numbers(all), err)
+	}
+}
+
 func testPruneEntries(t *testing.T, s Opened) {
 	ctx := t.Context()
 	var middle time.Time

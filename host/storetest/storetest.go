@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t testing.TB) Opened) {
 		"Records":            testRecords,
 		"RecordsRace":        testRecordsRace,
 		"Journals":           testJournals,
+		"AppendEntries":      testAppendEntries,
 		"PruneEntries":       testPruneEntries,
 		"EntriesRace":        testEntriesRace,
 		"Bodies":             testBodies,
