@@ -129,6 +129,10 @@ type UnavailableError struct {
 	// Detail is for operators alone: the plugin's own words, which may quote
 	// messages, or where files are. It may be empty.
 	Detail string
+	// Failed is what the plugin did, in its own words as far as there are any, if
+	// it was asked to format a batch and failed over it. It is empty if the plugin
+	// could not be asked.
+	Failed string
 }
 
 func (e *UnavailableError) Error() string {

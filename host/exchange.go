@@ -326,7 +326,8 @@ func (x *Exchange) format(ctx context.Context, q Queue, b Batch) (Document, erro
 		return Document{}, err
 	}
 	if err := d.Check(); err != nil {
-		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: "it wrote a document that can't be handed out", Detail: err.Error()}
+		const reason = "it wrote a document that can't be handed out"
+		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: reason, Detail: err.Error(), Failed: reason + ": " + err.Error()}
 	}
 	return d, nil
 }

@@ -37,6 +37,25 @@ func (f formatters) WriteMessages(_ context.Context, _ string, b host.Batch) (ho
 	return f(b)
 }
 
+func (f formatters) Edition(plugin string) host.Edition {
+	return host.Edition{Origin: host.Origin{Plugin: plugin, Version: "1"}}
+}
+
+// Understudy has its calls answered as those of the one that serves.
+func (f formatters) Understudy(context.Context, string, host.GroupName) (host.Understudy, error) {
+	return understudy{f}, nil
+}
+
+type understudy struct{ formatters }
+
+func (u understudy) Edition() host.Edition { return u.formatters.Edition("records") }
+
+func (u understudy) WriteMessages(ctx context.Context, b host.Batch) (host.Document, error) {
+	return u.formatters.WriteMessages(ctx, "records", b)
+}
+
+func (understudy) Close(context.Context) {}
+
 var haploTime = time.Date(2019, 2, 15, 10, 32, 1, 987, time.UTC)
 
 func openExchange(t testing.TB, f formatters) *host.Exchange {

@@ -13,6 +13,35 @@ type Formatters interface {
 	// way, and a *RejectedError if the plugin names messages that it can't
 	// format.
 	WriteMessages(ctx context.Context, plugin string, b Batch) (Document, error)
+
+	// Edition returns what formats for the named plugin now or, while that is
+	// being started again, what did last; the zero Edition if neither is known.
+	Edition(plugin string) Edition
+
+	// Understudy returns an understudy of what Edition returns. It fails with an
+	// *UnavailableError if there can be none, or none for the group.
+	Understudy(ctx context.Context, plugin string, g GroupName) (Understudy, error)
+}
+
+// Edition is a version of a plugin as it is set up: all that its documents depend
+// on beside the batch. Editions can be compared.
+type Edition struct {
+	Origin
+	// Setup is a digest of its settings and of what its process may do and use.
+	Setup string
+}
+
+// Understudy is a plugin in a process of its own that serves nobody, to try
+// batches on that may harm it. It is not safe for concurrent use.
+type Understudy interface {
+	// Edition returns what it is.
+	Edition() Edition
+	// WriteMessages is that of Formatters, and returns the error of ctx when that
+	// ends. It starts a process if there is none, or none any more.
+	WriteMessages(ctx context.Context, b Batch) (Document, error)
+	// Close returns when nothing of the process is left, which a ctx that is over
+	// does not keep it from.
+	Close(ctx context.Context)
 }
 
 // PluginState is where a plugin file is in its life.

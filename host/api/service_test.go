@@ -218,6 +218,12 @@ func (f *scripted) WriteMessages(_ context.Context, _ string, b host.Batch) (hos
 	return f.write(b)
 }
 
+func (f *scripted) Edition(string) host.Edition { return host.Edition{} }
+
+func (f *scripted) Understudy(context.Context, string, host.GroupName) (host.Understudy, error) {
+	return nil, &host.UnavailableError{Plugin: "records", Reason: "there is but one of it"}
+}
+
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -102,7 +102,17 @@ func checkPrivate(data string) error {
 type noFormatters struct{}
 
 func (noFormatters) WriteMessages(_ context.Context, plugin string, _ host.Batch) (host.Document, error) {
-	return host.Document{}, &host.UnavailableError{Plugin: plugin, Reason: "plugins run only within the daemon; start it with \"restante serve\""}
+	return host.Document{}, noPlugins(plugin)
+}
+
+func (noFormatters) Edition(string) host.Edition { return host.Edition{} }
+
+func (noFormatters) Understudy(_ context.Context, plugin string, _ host.GroupName) (host.Understudy, error) {
+	return nil, noPlugins(plugin)
+}
+
+func noPlugins(plugin string) error {
+	return &host.UnavailableError{Plugin: plugin, Reason: "plugins run only within the daemon; start it with \"restante serve\""}
 }
 
 // HintError is an error with the remedy.

@@ -213,7 +213,7 @@ func (f *file) activate(ctx context.Context, r *running) {
 		f.trial = newTrial(r.version, p.config.Trial)
 	}
 	r.usage = &f.usage
-	f.active = r
+	f.active, f.last = r, r
 	released := p.release(f, r.description.Name)
 	refused := len(r.refused)
 	p.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -60,18 +61,27 @@ func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, *host.Unav
 	}
 	// While a file changes its plugin's name, what ran before still serves.
 	r := f.active
+	if why := r.mayNot(plugin, g); why != nil {
+		return nil, why
+	}
+	r.calls.Add(1)
+	return r, nil
+}
+
+// mayNot says why the process is not to format a group, or returns nil;
+// Plugins.mu is held.
+func (r *running) mayNot(plugin string, g host.GroupName) *host.UnavailableError {
 	declared, ok := r.group(g)
 	refused, isRefused := r.refused[g]
 	switch {
 	case isRefused:
-		return nil, unavailable(plugin, "", "the group %q is not its own: %s", g, refused)
+		return unavailable(plugin, "", "the group %q is not its own: %s", g, refused)
 	case !ok:
-		return nil, unavailable(plugin, "", "its version %q does not declare the group %q any more; install a version that does", r.description.Version, g)
+		return unavailable(plugin, "", "its version %q does not declare the group %q any more; install a version that does", r.description.Version, g)
 	case !declared.Formats:
-		return nil, unavailable(plugin, "", "its version %q does not format the group %q any more", r.description.Version, g)
+		return unavailable(plugin, "", "its version %q does not format the group %q any more", r.description.Version, g)
 	}
-	r.calls.Add(1)
-	return r, nil
+	return nil
 }
 
 // ask makes one call and says in the words of host how it failed.
@@ -88,30 +98,42 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 	}
 	r.usage.end(took, outcome)
 	p.config.Observe(plugin, b.Group, took, outcome)
-	var why *host.UnavailableError
 	switch {
 	case err == nil && len(rejections) > 0: // the plugin does as it should
 		rejected := &host.RejectedError{Plugin: plugin, Rejections: rejections}
 		p.noteRejection(r, plugin, rejected)
 		return host.Document{}, rejected
 	case err == nil:
-		d.Origin = host.Origin{Plugin: plugin, Version: r.description.Version, Digest: r.version.digest}
+		d.Origin = r.origin(plugin)
 		p.sample(ctx, r, plugin, b, d)
 		return d, nil
-	case errors.Is(err, process.ErrTimeout):
-		why = unavailable(plugin, "", "it took longer than %s over %s and was killed; it is started again", p.config.CallTimeout, messages(len(b.Messages)))
-		r.process.Kill(fmt.Sprintf("it took longer than %s over a batch", p.config.CallTimeout))
-	case errors.Is(err, process.ErrEnded):
-		why = unavailable(plugin, r.process.Exit().String(), "its process ended over this batch; it is started again")
-	default:
-		why = unavailable(plugin, err.Error(), "it failed over this batch; the operator finds its words in the daemon's log")
 	}
+	why := p.failed(r, plugin, b, err)
 	stack := ""
 	if failed, ok := errors.AsType[*process.FailedError](err); ok && failed.Cut() {
 		stack = failed.Text
 	}
 	p.noteFailure(r, plugin, b, cmp.Or(why.Detail, why.Reason), stack)
 	return host.Document{}, why
+}
+
+// failed says in the words of host how a call failed, and kills a process that
+// took too long.
+func (p *Plugins) failed(r *running, plugin string, b host.Batch, err error) (why *host.UnavailableError) {
+	switch {
+	case errors.Is(err, process.ErrTimeout):
+		why = unavailable(plugin, "", "it took longer than %s over %s and was killed; it is started again", p.config.CallTimeout, messages(len(b.Messages)))
+		why.Failed = fmt.Sprintf("it took longer than %s", p.config.CallTimeout)
+		r.process.Kill(why.Failed + " over a batch")
+	case errors.Is(err, process.ErrEnded):
+		exit := r.process.Exit().String()
+		why = unavailable(plugin, exit, "its process ended over this batch; it is started again")
+		why.Failed = "its process ended: " + strings.TrimPrefix(exit, "it crashed: ")
+	default:
+		why = unavailable(plugin, err.Error(), "it failed over this batch; the operator finds its words in the daemon's log")
+		why.Failed = strings.TrimPrefix(err.Error(), "it failed: ")
+	}
+	return why
 }
 
 // noteRejection shows and logs a rejection; it counts against no version.

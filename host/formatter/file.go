@@ -20,6 +20,7 @@ type file struct {
 
 	// Plugins.mu guards these; the file's goroutine alone writes them.
 	active   *running
+	last     *running // what was active last, also when its process has ended
 	restarts int
 	trouble  trouble
 	failure  string // of the last call that failed

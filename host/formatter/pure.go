@@ -50,23 +50,25 @@ func ParseImpure(text string) (Impure, error) {
 // and mostly another day of the week.
 const pureShift = 40 * 24 * time.Hour
 
-// twin starts one more process of a version, with the same settings. A moved one
-// is in another time zone and, where the system allows it, at another time.
-func (p *Plugins) twin(ctx context.Context, name string, r *running, moved bool) (*running, error) {
+// twin starts one more process of a version, with the same settings.
+func (p *Plugins) twin(ctx context.Context, name string, r *running, w world) (*running, error) {
 	settings := func(process.Description) (string, error) { return r.settings, nil }
-	var w world
-	if moved {
-		w.environment = append(w.environment, "TZ="+purity.OtherZone)
-		// Without the filter a process could leave another behind, which would keep
-		// the clock.
-		if r.confinement.mode != sandbox.Off && p.kernel.known().Has(sandbox.CallFilter) {
-			w.clock = p.kernel.moves(ctx, pureShift)
-		}
-		if w.clock != nil {
-			w.shift = pureShift
-		}
-	}
 	return p.launchConfined(ctx, name, r.version, settings, r.confinement, w)
+}
+
+// moved returns the world of a twin that is in another time zone and, where the
+// system allows it, at another time.
+func (p *Plugins) moved(ctx context.Context, r *running) world {
+	w := world{environment: []string{"TZ=" + purity.OtherZone}}
+	// Without the filter a process could leave another behind, which would keep
+	// the clock.
+	if r.confinement.mode != sandbox.Off && p.kernel.known().Has(sandbox.CallFilter) {
+		w.clock = p.kernel.moves(ctx, pureShift)
+	}
+	if w.clock != nil {
+		w.shift = pureShift
+	}
+	return w
 }
 
 // provePure has a new version format the newest messages of each group over and
@@ -89,8 +91,8 @@ func (f *file) provePure(ctx context.Context, r *running) error {
 	ctx, done := until(ctx, ended, errServingEnded)
 	defer done()
 	var twins []*running
-	for _, moved := range []bool{false, true} {
-		twin, err := p.twin(ctx, f.name, r, moved)
+	for _, w := range []world{{}, p.moved(ctx, r)} {
+		twin, err := p.twin(ctx, f.name, r, w)
 		if err != nil {
 			return fmt.Errorf("it could not be started once more, to see whether its documents are always the same: %w", err)
 		}
@@ -195,7 +197,7 @@ func (p *Plugins) again(ctx context.Context, r *running, plugin string, b host.B
 	if f == nil {
 		return nil
 	}
-	other, err := p.twin(ctx, f.name, r, true)
+	other, err := p.twin(ctx, f.name, r, p.moved(ctx, r))
 	if err != nil {
 		p.log.Debug("plugin not started once more, to format a batch again", "plugin", plugin, "error", err)
 		return nil
@@ -263,7 +265,7 @@ func (f *file) quarantine(ctx context.Context, why string) {
 	known := f.history.seen(bad.version.digest, time.Now())
 	known.Quarantined, known.Approved = why, false
 	f.history.Active = ""
-	f.active = nil
+	f.active, f.last = nil, nil
 	inFile := f.content == bad.version.digest
 	if inFile {
 		f.held, f.comparison = &bad.version, nil

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter/process"
 	"github.com/restante/restante/host/formatter/sandbox"
@@ -72,7 +74,7 @@ func (p *Plugins) launchConfined(ctx context.Context, name string, v version, se
 		Started:         w.started(),
 		Sockets:         p.config.Sockets,
 		HostVersion:     p.config.HostVersion,
-		Log:             p.log,
+		Log:             w.logger(p.log),
 		StartTimeout:    p.config.StartTimeout,
 		DiscoverTimeout: p.config.DiscoverTimeout,
 		CallTimeout:     p.config.CallTimeout,
@@ -93,7 +95,28 @@ type world struct {
 	clock       *sandbox.Clock // nil for the real one
 	shift       time.Duration  // by which it is ahead
 	environment []string
+	quiet       bool // what it logs is for debugging alone
 }
+
+func (w world) logger(log hclog.Logger) hclog.Logger {
+	if w.quiet {
+		return quiet{log}
+	}
+	return log
+}
+
+// quiet is a logger on which nothing comes above Debug.
+type quiet struct{ hclog.Logger }
+
+func (q quiet) Named(name string) hclog.Logger { return quiet{q.Logger.Named(name)} }
+
+func (q quiet) Log(level hclog.Level, message string, args ...any) {
+	q.Logger.Log(min(level, hclog.Debug), message, args...)
+}
+
+func (q quiet) Info(message string, args ...any)  { q.Debug(message, args...) }
+func (q quiet) Warn(message string, args ...any)  { q.Debug(message, args...) }
+func (q quiet) Error(message string, args ...any) { q.Debug(message, args...) }
 
 func (w world) started() func(*exec.Cmd) error {
 	if w.clock == nil {
@@ -141,6 +164,11 @@ func (p *Plugins) start(ctx context.Context, v version, settings settingsFor, c 
 		err = fmt.Errorf("%w: %s", err, started.Exit())
 	}
 	return nil, err
+}
+
+// origin says which version writes for the plugin.
+func (r *running) origin(plugin string) host.Origin {
+	return host.Origin{Plugin: plugin, Version: r.description.Version, Digest: r.version.digest}
 }
 
 // group returns what the plugin declared of a group.
