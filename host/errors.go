@@ -153,10 +153,14 @@ type Rejection struct {
 	Reason string
 }
 
-// RejectedError says which messages of a batch the plugin can't format.
+// RejectedError says which messages of a batch the plugin can't format: those
+// that it named itself, or was found to fail over.
 type RejectedError struct {
 	Plugin     string
 	Rejections []Rejection
+	// NotHeld says why the messages are not held although the group's policy is to
+	// hold such messages; empty if it is not.
+	NotHeld string
 }
 
 func (e *RejectedError) Error() string {
@@ -171,6 +175,9 @@ func (e *RejectedError) Error() string {
 			b.WriteByte(';')
 		}
 		fmt.Fprintf(&b, " message %d: %s", r.ID, r.Reason)
+	}
+	if e.NotHeld != "" {
+		b.WriteString("; " + e.NotHeld)
 	}
 	return b.String()
 }

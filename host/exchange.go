@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type Exchange struct {
 	// Deliveries keeps the record of what is fetched and marked; if it is nil
 	// there is none.
 	Deliveries *Deliveries
+	// Faults gets fetches around messages that a plugin can't format; if it is nil
+	// they fail.
+	Faults *Faults
 	// Observer is told what happens; it may be nil.
 	Observer Observer
 }
@@ -144,7 +148,9 @@ func checkKey(key string) error {
 
 // Fetch formats the oldest unread messages of a poll queue, at most limit. It
 // changes nothing: the same messages come again until they are marked. An
-// empty queue gives a document of an empty batch. By is for the record.
+// empty queue gives a document of an empty batch. If the plugin fails over the
+// messages, what becomes of those at fault is up to Faults: they may be held, or
+// fewer handed out. By is for the record.
 func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int, by Caller) (Fetched, error) {
 	q, err := x.pollQueue(g)
 	if err != nil {
@@ -161,32 +167,45 @@ func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int, by Caller)
 }
 
 func (x *Exchange) fetch(ctx context.Context, q Queue, limit int) (Fetched, error) {
-	g := q.Group
+	guard := x.Faults.guard(q, limit)
+	for {
+		b, unread, err := x.take(ctx, q.Group, guard.limit)
+		if err != nil {
+			return Fetched{}, err
+		}
+		document, err := guard.format(ctx, b, x.format)
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		if err != nil {
+			return Fetched{}, err
+		}
+		sum := Sum(sha256.Sum256(document.Body))
+		return Fetched{
+			Group:    q.Group,
+			Delivery: deliveryID(batchKey(q.Group, b.Token), sum),
+			Token:    b.Token,
+			IDs:      b.IDs(),
+			Unread:   unread,
+			Document: document,
+			SHA256:   sum,
+		}, nil
+	}
+}
+
+// take returns the oldest unread messages as a batch, and how many are unread.
+func (x *Exchange) take(ctx context.Context, g GroupName, limit int) (b Batch, unread uint64, err error) {
 	messages, err := x.Store.Unread(ctx, g, limit, MaxBatchBytes)
 	if err != nil {
-		return Fetched{}, err
+		return Batch{}, 0, err
 	}
 	counts, err := x.Store.Counts(ctx, g)
 	if err != nil {
-		return Fetched{}, err
+		return Batch{}, 0, err
 	}
-	b := Batch{Group: g, Messages: messages}
-	ids := b.IDs()
-	b.Token = x.Tokens.Seal(g, ids)
-	document, err := x.format(ctx, q, b)
-	if err != nil {
-		return Fetched{}, err
-	}
-	sum := Sum(sha256.Sum256(document.Body))
-	return Fetched{
-		Group:    g,
-		Delivery: deliveryID(batchKey(g, b.Token), sum),
-		Token:    b.Token,
-		IDs:      ids,
-		Unread:   counts.Unread,
-		Document: document,
-		SHA256:   sum,
-	}, nil
+	b = Batch{Group: g, Messages: messages}
+	b.Token = x.Tokens.Seal(g, b.IDs())
+	return b, counts.Unread, nil
 }
 
 // Await returns when the group has an unread message or ctx has ended, and
@@ -322,12 +341,20 @@ func (x *Exchange) format(ctx context.Context, q Queue, b Batch) (Document, erro
 		return WriteDefault(b)
 	}
 	d, err := x.Formatters.WriteMessages(ctx, q.Plugin, b)
-	if err != nil {
+	if err = checked(q, d, err); err != nil {
 		return Document{}, err
+	}
+	return d, nil
+}
+
+// checked returns why there is no document that can be handed out.
+func checked(q Queue, d Document, err error) error {
+	if err != nil {
+		return err
 	}
 	if err := d.Check(); err != nil {
 		const reason = "it wrote a document that can't be handed out"
-		return Document{}, &UnavailableError{Plugin: q.Plugin, Reason: reason, Detail: err.Error(), Failed: reason + ": " + err.Error()}
+		return &UnavailableError{Plugin: q.Plugin, Reason: reason, Detail: err.Error(), Failed: reason + ": " + err.Error()}
 	}
-	return d, nil
+	return nil
 }

@@ -150,7 +150,11 @@ func publicWords(err error) string {
 	if ids.Count() > 1 {
 		noun = "messages"
 	}
-	return fmt.Sprintf("plugin %s can't format %s %s", rejected.Plugin, noun, ids)
+	words := fmt.Sprintf("plugin %s can't format %s %s", rejected.Plugin, noun, ids)
+	if rejected.NotHeld != "" {
+		words += "; " + rejected.NotHeld
+	}
+	return words
 }
 
 // often returns what thins out the log of events that may come by the thousand,
