@@ -3,6 +3,11 @@
 
 listen = "127.0.0.1:8089"
 
+# What becomes of a message that a plugin can't format: "block" has its queue wait
+# until you have looked at it, "hold" holds it and goes on with the rest. A queue
+# block can say otherwise for its queue.
+on_fault = "block"
+
 # What a plugin declares as its settings, and how its new versions take over:
 # "auto", or "approve" to wait for "restante plugins approve" where documents
 # differ. "restante reload" has a change take effect.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +61,10 @@ type Config struct {
 	// single groups.
 	Retention  host.Retention
 	Retentions map[host.GroupName]host.Retention
+	// OnFault is what becomes of messages that a plugin can't format: host.FaultBlock
+	// if empty. OnFaults has what is set for single groups.
+	OnFault  host.FaultPolicy
+	OnFaults map[host.GroupName]host.FaultPolicy
 	// Reattach is JSON that names plugins which run under a debugger, as the SDK
 	// prints it; see formatter.Config.Attach. It may be empty.
 	Reattach string
@@ -82,16 +87,18 @@ type file struct {
 	Readable  []string `hcl:"readable,optional"`
 	Sample    *float64 `hcl:"sample"`
 	Queues    []struct {
-		Name        string     `hcl:"name,label"`
-		Method      *string    `hcl:"method"`
-		Title       *string    `hcl:"title"`
-		Description *string    `hcl:"description"`
-		Deliveries  *keepBlock `hcl:"deliveries,block"`
-		Body        hcl.Body   `hcl:",body"`
-		Rest        hcl.Body   `hcl:",remain"`
+		Name        string         `hcl:"name,label"`
+		Method      *string        `hcl:"method"`
+		Title       *string        `hcl:"title"`
+		Description *string        `hcl:"description"`
+		OnFault     *hcl.Attribute `hcl:"on_fault,optional"`
+		Deliveries  *keepBlock     `hcl:"deliveries,block"`
+		Body        hcl.Body       `hcl:",body"`
+		Rest        hcl.Body       `hcl:",remain"`
 	} `hcl:"queue,block"`
-	Deliveries   *keepBlock    `hcl:"deliveries,block"`
-	PluginBlocks []pluginBlock `hcl:"plugin,block"`
+	OnFault      *hcl.Attribute `hcl:"on_fault,optional"`
+	Deliveries   *keepBlock     `hcl:"deliveries,block"`
+	PluginBlocks []pluginBlock  `hcl:"plugin,block"`
 }
 
 // pluginBlock is what is decided about one plugin.
@@ -173,6 +180,9 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	var wrong hcl.Diagnostics
 	c.Retention, wrong = f.Deliveries.retention(host.Retention{})
 	faults = append(faults, wrong...)
+	c.OnFault, wrong = onFault(f.OnFault, host.FaultBlock, scope)
+	faults = append(faults, wrong...)
+	c.OnFaults = map[host.GroupName]host.FaultPolicy{}
 	c.Retentions = map[host.GroupName]host.Retention{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -191,6 +201,8 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 		keep, wrong := b.Deliveries.retention(c.Retention)
 		faults = append(faults, wrong...)
 		c.Retentions[q.Group] = keep
+		c.OnFaults[q.Group], wrong = onFault(b.OnFault, c.OnFault, scope)
+		faults = append(faults, wrong...)
 		if b.Method != nil {
 			m, err := host.ParseMethod(*b.Method)
 			if err != nil {
@@ -245,6 +257,7 @@ func (c *Config) complete() error {
 	orDefault(&c.LogLevel, DefaultLogLevel)
 	orDefault(&c.LogFormat, "auto")
 	orDefault(&c.PluginsLock, string(formatter.LockEnforce))
+	c.OnFault = cmp.Or(c.OnFault, host.FaultBlock)
 	if orDefault(&c.Sandbox, "enforce"); runtime.GOOS != "linux" && c.Sandbox == "enforce" {
 		c.Sandbox = "best-effort" // there is none
 	}

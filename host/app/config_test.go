@@ -31,7 +31,9 @@ queue "plain" {
   method = "poll"
   title  = "Plain JSON"
 }
-queue "student" {}
+queue "student" {
+  on_fault = "hold"
+}
 plugin "csv" {
   swap = "approve"
 }
@@ -48,6 +50,9 @@ plugin "lines" {}
 	}
 	if o := c.PluginOptions; !o["csv"].Approval || o["lines"].Approval {
 		t.Errorf("the plugins' options are %v", o)
+	}
+	if c.OnFault != host.FaultBlock || c.OnFaults["student"] != host.FaultHold || c.OnFaults["plain"] != host.FaultBlock {
+		t.Errorf("on_fault is %q, %q", c.OnFault, c.OnFaults)
 	}
 	want := []host.Queue{{Group: "plain", Method: host.Poll, Title: "Plain JSON"}, {Group: "student"}}
 	if !slices.Equal(c.Queues, want) {
@@ -68,6 +73,9 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 		"plugin, bad swap":  {"plugin \"a\" {\n  swap = \"never\"\n}\n", `swap is "never"`, "line 1"},
 		"plugin, bad key":   {"plugin \"a\" {\n  swop = \"auto\"\n}\n", `"swop"`, "line 2"},
 		"two plugins":       {"plugin \"a\" {}\nplugin \"a\" {}\n", `another plugin block named "a"`, "line 2"},
+		"bad on_fault":      {"\non_fault = \"skip\"\n", `on_fault is "skip"`, "line 2"},
+		"queue, on_fault":   {"queue \"a\" {\n\n  on_fault = \"Hold\"\n}\n", `on_fault is "Hold"; use "block" or "hold"`, "line 3"},
+		"on_fault, type":    {"on_fault = [1]\n", "string", "line 1"},
 		"two queues":        {"queue \"a\" {}\nqueue \"a\" {}\n", `another queue block named "a"`, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -119,6 +119,9 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.parts.exchange.Formatters = d.plugins
 	d.parts.exchange.Observer = d.metrics
+	if d.parts.exchange.Faults, err = d.newFaults(); err != nil {
+		return err
+	}
 	stopping := make(chan struct{})
 	machines, err := api.New(api.Config{
 		Exchange: d.parts.exchange,
@@ -173,6 +176,7 @@ func (d *daemon) run(ctx context.Context) error {
 	<-ctx.Done()
 	d.log.Info("stopping")
 	close(stopping)
+	d.parts.exchange.Faults.Close()
 	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	for _, s := range []*http.Server{public, private} {

@@ -20,8 +20,8 @@ mistake in it nothing changes.
 
 A plugin whose settings changed is started anew, beside the process that serves;
 if it can't work with them it goes on with those that it had, and the command
-fails. Queues and the level of the log change at once. The command names what
-takes effect only when the daemon is started again.`,
+fails. Queues, what becomes of messages at fault, and the level of the log change
+at once. The command names what takes effect only when the daemon is started again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.with(cmd.Context(), func(c *control.Client) error {
