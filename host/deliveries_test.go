@@ -3,6 +3,7 @@ package host_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -80,15 +81,15 @@ func TestDeliveries(t *testing.T) {
 		ContentType: "text/plain", Filename: "f.txt", Origin: host.Origin{Plugin: "records", Version: "1", Digest: "ab"},
 		First: haploTime, Last: haploTime.Add(time.Minute), By: host.Caller{Key: "k2", Address: "192.0.2.1:7"}, Fetches: 2,
 	}
-	if d != want {
+	if !reflect.DeepEqual(d, want) {
 		t.Errorf("the delivery is\n%+v, want\n%+v", d, want)
 	}
 
 	// What is marked was recorded before.
-	if m, err := x.Mark(t.Context(), "student", first.Token, host.Caller{Key: "k4"}); err != nil || m.Marked != 2 {
+	if m, err := x.Mark(t.Context(), "student", first.Token, nil, host.Caller{Key: "k4"}); err != nil || m.Marked != 2 {
 		t.Fatalf("Mark = %+v, %v", m, err)
 	}
-	if _, err := x.Mark(t.Context(), "student", first.Token, host.Caller{Key: "late"}); err != nil {
+	if _, err := x.Mark(t.Context(), "student", first.Token, nil, host.Caller{Key: "late"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range deliveries(t, x, "student") {
@@ -126,7 +127,7 @@ func TestDeliveriesAreListedInPages(t *testing.T) {
 		addText(t, x, "plain", "1\n")
 		f := fetch(t, x, "plain", 1)
 		want = append(want, f.Delivery)
-		if _, err := x.Mark(t.Context(), "plain", f.Token, host.Caller{}); err != nil {
+		if _, err := x.Mark(t.Context(), "plain", f.Token, nil, host.Caller{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -192,7 +193,7 @@ func TestDeliveriesTogether(t *testing.T) {
 				if f.IDs.Count() == 0 {
 					return
 				}
-				if _, err := x.Mark(t.Context(), "plain", f.Token, host.Caller{Key: fmt.Sprint(w)}); err != nil {
+				if _, err := x.Mark(t.Context(), "plain", f.Token, nil, host.Caller{Key: fmt.Sprint(w)}); err != nil {
 					t.Error(err)
 					return
 				}

@@ -54,6 +54,11 @@ type Delivery struct {
 	// as the token does not tell them apart.
 	Marked   time.Time `json:"marked,omitzero"`
 	MarkedBy Caller    `json:"markedBy,omitzero"`
+	// Rejected is when its receiver first rejected messages of it, zero if it did
+	// not, RejectedBy who did, and Rejections which. These were held instead.
+	Rejected   time.Time   `json:"rejected,omitzero"`
+	RejectedBy Caller      `json:"rejectedBy,omitzero"`
+	Rejections []Rejection `json:"rejections,omitempty"`
 }
 
 // Sum returns the digest of the body.
@@ -62,6 +67,19 @@ func (d Delivery) Sum() (sum Sum, err error) {
 		return sum, fmt.Errorf("%w: delivery %s has a malformed digest", ErrDamaged, d.ID)
 	}
 	return sum, nil
+}
+
+// refuse adds what a receiver said, the first of it for each message.
+func (d *Delivery) refuse(at time.Time, r deliveryRefused) {
+	if d.Rejected.IsZero() {
+		d.Rejected, d.RejectedBy = at, r.By
+	}
+	known := idsOf(d.Rejections)
+	for _, rejection := range r.Rejections {
+		if known.Add(Range{rejection.ID, rejection.ID}) > 0 {
+			d.Rejections = append(d.Rejections, rejection)
+		}
+	}
 }
 
 // deliveryJournal is the journal of a group's deliveries. The key of an entry
@@ -93,6 +111,13 @@ type deliveryEvent struct {
 	Again *deliveryAgain `json:"again,omitempty"`
 	// Marked is by whom the batch was marked.
 	Marked *Caller `json:"marked,omitempty"`
+	// Refused are messages of the batch that its receiver rejected.
+	Refused *deliveryRefused `json:"refused,omitempty"`
+}
+
+type deliveryRefused struct {
+	By         Caller      `json:"by"`
+	Rejections []Rejection `json:"rejections"`
 }
 
 type deliveryAgain struct {
@@ -125,6 +150,9 @@ func fold(entries []Entry) ([]ListedDelivery, error) {
 			}
 			if event.Marked != nil && d.Marked.IsZero() {
 				d.Marked, d.MarkedBy = e.Time, *event.Marked
+			}
+			if event.Refused != nil {
+				d.refuse(e.Time, *event.Refused)
 			}
 		}
 	}

@@ -21,6 +21,9 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrBadToken: the token was changed, cut short, or made for another queue.
 	ErrBadToken = errors.New("not a token of this queue")
+	// ErrBadRejection: a receiver rejects what it can't, or does not say so
+	// properly.
+	ErrBadRejection = errors.New("not a proper rejection")
 	// ErrKeyReused: the idempotency key was used before with other data.
 	ErrKeyReused = errors.New("idempotency key used before with other data")
 	// ErrUnauthorized: no key, or not a valid one.
@@ -147,10 +150,10 @@ func (e *UnavailableError) Public() string {
 	return fmt.Sprintf("plugin %s can't format this queue now: %s", e.Plugin, e.Reason)
 }
 
-// Rejection is one message that a plugin says it can't format.
+// Rejection is one message that a plugin can't format, or a receiver can't use.
 type Rejection struct {
-	ID     ID
-	Reason string
+	ID     ID     `json:"id"`
+	Reason string `json:"reason"`
 }
 
 // RejectedError says which messages of a batch the plugin can't format: those

@@ -43,6 +43,9 @@ type Exchange struct {
 	// Faults gets fetches around messages that a plugin can't format; if it is nil
 	// they fail.
 	Faults *Faults
+	// Refused is told of messages that a receiver rejected, once each; it must be
+	// quick, and may be nil.
+	Refused func(Refusal)
 	// Observer is told what happens; it may be nil.
 	Observer Observer
 }
@@ -72,14 +75,6 @@ type Fetched struct {
 	Document Document
 	// SHA256 is the digest of Document.Body.
 	SHA256 Sum
-}
-
-// Marked is the outcome of a mark.
-type Marked struct {
-	// Marked counts the messages that were not read before.
-	Marked uint64 `json:"markedCount"`
-	// Unread counts those that are unread now.
-	Unread uint64 `json:"unreadCount"`
 }
 
 // AddRequest is what a producer sends.
@@ -230,40 +225,6 @@ func (x *Exchange) Await(ctx context.Context, g GroupName) error {
 			return nil
 		}
 	}
-}
-
-// Mark records the messages of a token as read. It may be repeated: messages
-// that are read already are not counted. It fails with ErrBadToken and marks
-// nothing unless the token is whole and this queue's own. By is for the record.
-func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token, by Caller) (Marked, error) {
-	if _, err := x.pollQueue(g); err != nil {
-		return Marked{}, err
-	}
-	ids, err := x.Tokens.Open(g, token)
-	if err != nil {
-		return Marked{}, err
-	}
-	var record []JournalEntry
-	batch := batchKey(g, token)
-	if x.Deliveries != nil {
-		// What left is on disk before it counts as read.
-		if err := x.Deliveries.settle(ctx, g, batch); err != nil {
-			return Marked{}, err
-		}
-		entry, err := markEntry(g, batch, by)
-		if err != nil {
-			return Marked{}, err
-		}
-		record = append(record, entry)
-	}
-	moved, after, err := x.Store.Move(ctx, g, ids, Read, record...)
-	if err == nil && x.Deliveries != nil {
-		x.Deliveries.marked(batch)
-	}
-	if err == nil && x.Observer != nil {
-		x.Observer.Marked(g, moved)
-	}
-	return Marked{Marked: moved, Unread: after.Unread}, err
 }
 
 // PreviewToken stands in for the token of a preview; it can't be marked.

@@ -112,7 +112,7 @@ func TestFetchChangesNothingAndMarkIsExact(t *testing.T) {
 		{first.Token, host.Marked{Marked: 0, Unread: 24}},
 		{small.Token, host.Marked{Marked: 0, Unread: 24}},
 	} {
-		if got, err := x.Mark(t.Context(), "plain", c.token, host.Caller{}); err != nil || got != c.want {
+		if got, err := x.Mark(t.Context(), "plain", c.token, nil, host.Caller{}); err != nil || got != c.want {
 			t.Errorf("Mark = %+v, %v, want %+v", got, err, c.want)
 		}
 	}
@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 	plain := fetch(t, x, "plain", 1).Token
 	add := func(r host.AddRequest) error { _, err := x.Add(t.Context(), r); return err }
 	mark := func(g host.GroupName, token host.Token) error {
-		_, err := x.Mark(t.Context(), g, token, host.Caller{})
+		_, err := x.Mark(t.Context(), g, token, nil, host.Caller{})
 		return err
 	}
 	get := func(g host.GroupName) error { _, err := x.Fetch(t.Context(), g, 1, host.Caller{}); return err }

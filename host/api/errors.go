@@ -58,6 +58,8 @@ var kinds = [...]kind{
 		"The path does not name a group: {error}.", 0, hclog.Debug},
 	{is(host.ErrBadToken), 400, "bad-token", "Bad token",
 		`The token was changed, cut short, or made for another queue than "{group}". Nothing was marked. Fetch again and send the token exactly as it comes.`, 0, hclog.Debug},
+	{is(host.ErrBadRejection), 400, "bad-rejection", "Bad rejection",
+		"The form field \"reject\" can't be used: {error}. Nothing was changed. Correct it and send the form again.", 0, hclog.Debug},
 	{is(host.ErrBadData), 400, "bad-data", "Not acceptable as a message",
 		"The data is not acceptable: {error}. Nothing was added. Correct it and send all of it again.", 0, hclog.Debug},
 	{is(host.ErrUnauthorized), 401, "unauthorized", "Unauthorized",

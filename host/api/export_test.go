@@ -4,6 +4,7 @@ package api
 var (
 	PrefersJSON  = prefersJSON
 	FetchQuery   = fetchQuery
+	Rejections   = rejectionsOf
 	ProblemTypes = problemTypes
 	APIUser      = apiUser
 )

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/restante/restante/host"
 )
 
-// tokenForm is long enough for any token with every byte of it escaped.
-var tokenForm = bodyLimit{what: "the form", bytes: 3*host.MaxTokenBytes + 4<<10}
+// markForm is long enough for any token and all rejections with every byte of them
+// escaped.
+var markForm = bodyLimit{what: "the form", bytes: 3*host.MaxTokenBytes + 4<<10 + host.MaxRejections*(3*host.MaxRejectionBytes+64)}
 
 // mark answers POST /poll/{group}/mark.
 func (a *API) mark(w http.ResponseWriter, r *http.Request, g host.GroupName) error {
@@ -22,12 +25,16 @@ func (a *API) mark(w http.ResponseWriter, r *http.Request, g host.GroupName) err
 	if err != nil {
 		return err
 	}
-	marked, err := a.exchange.Mark(r.Context(), g, token, caller(r))
+	rejections, err := rejectionsOf(form)
+	if err != nil {
+		return err
+	}
+	marked, err := a.exchange.Mark(r.Context(), g, token, rejections, caller(r))
 	if err != nil {
 		return err
 	}
 	if a.log.IsDebug() {
-		a.log.Debug("messages marked", "request_id", requestID(w), "group", string(g), "count", marked.Marked, "unread", marked.Unread)
+		a.log.Debug("messages marked", "request_id", requestID(w), "group", string(g), "count", marked.Marked, "rejected", marked.Rejected, "unread", marked.Unread)
 	}
 	if prefersJSON(r.Header["Accept"]) {
 		body, err := json.Marshal(marked)
@@ -50,7 +57,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if media != "" && media != formType {
 		return nil, faultf(errMediaType, "A token is not accepted as %q. %s", media, remedy)
 	}
-	body, err := readBody(w, r, tokenForm)
+	body, err := readBody(w, r, markForm)
 	if err != nil {
 		return nil, err
 	}
@@ -72,4 +79,23 @@ func tokenOf(form url.Values, u *url.URL) (host.Token, error) {
 		return "", faultf(errBadRequest, "The token is in the URL, where it is not accepted. Send it in the body, as the form field \"token\".")
 	}
 	return "", faultf(errBadRequest, "The form field \"token\" is missing or empty. Send the token that came with the messages.")
+}
+
+// rejectionsOf reads the form fields "reject", each of the form ID:REASON. What may
+// be in a reason, and which ids, is for the exchange to say.
+func rejectionsOf(form url.Values) ([]host.Rejection, error) {
+	fields := form["reject"]
+	if len(fields) > host.MaxRejections {
+		return nil, faultf(errBadRequest, "The form has the field \"reject\" %d times, at most %d are allowed.", len(fields), host.MaxRejections)
+	}
+	var all []host.Rejection
+	for i, field := range fields {
+		id, reason, ok := strings.Cut(field, ":")
+		n, err := strconv.ParseUint(id, 10, 63)
+		if !ok || err != nil || n == 0 {
+			return nil, faultf(errBadRequest, "The form field \"reject\" number %d is not of the form ID:REASON, such as \"7:no such student\". Nothing was changed.", i+1)
+		}
+		all = append(all, host.Rejection{ID: host.ID(n), Reason: reason})
+	}
+	return all, nil
 }

@@ -75,7 +75,7 @@ func TestMarkRefuses(t *testing.T) {
 		{"of another queue", "", form, "token=" + foreign, 400, "bad-token", nil},
 		{"of a preview", "", form, "token=" + string(host.PreviewToken), 400, "bad-token", nil},
 		{"long", "", form, "token=" + strings.Repeat("A", host.MaxTokenBytes+1), 400, "bad-token", nil},
-		{"too long", "", form, "token=" + strings.Repeat("A", 200_000), 413, "too-large", []string{"bytes"}},
+		{"too long", "", form, "token=" + strings.Repeat("A", 5_000_000), 413, "too-large", []string{"bytes"}},
 		{"JSON", "", "application/json", `{"token":"` + token + `"}`, 415, "unsupported-media-type", []string{form}},
 		{"multipart", "", "multipart/form-data; boundary=x", "--x--", 415, "unsupported-media-type", []string{form}},
 		{"Latin 1", "", form + "; charset=latin1", "token=" + token, 415, "unsupported-media-type", nil},

@@ -55,6 +55,12 @@ func (d *daemon) newFaults() (*host.Faults, error) {
 	})
 }
 
+// refused logs what a receiver rejects.
+func (d *daemon) refused(r host.Refusal) {
+	d.log.Named("faults").Warn("receiver rejected messages", "group", string(r.Group), "messages", r.Batch.String(),
+		"key", r.By.Key, "address", r.By.Address, "rejected", rejectedText(r.Rejections))
+}
+
 // rejectedText writes a few rejections for the log.
 func rejectedText(all []host.Rejection) string {
 	const shown = 5

@@ -119,6 +119,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.parts.exchange.Formatters = d.plugins
 	d.parts.exchange.Observer = d.metrics
+	d.parts.exchange.Refused = d.refused
 	if d.parts.exchange.Faults, err = d.newFaults(); err != nil {
 		return err
 	}

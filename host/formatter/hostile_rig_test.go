@@ -163,7 +163,7 @@ func (r *rig) poll(ctx context.Context, t *testing.T) {
 			t.Errorf("during %s: Fetch(good) = %.60q, %v", *r.doing.Load(), got.Document.Body, err)
 			return
 		}
-		if _, err := r.exchange.Mark(context.WithoutCancel(ctx), "good", got.Token, host.Caller{}); err != nil {
+		if _, err := r.exchange.Mark(context.WithoutCancel(ctx), "good", got.Token, nil, host.Caller{}); err != nil {
 			t.Errorf("during %s: Mark(good) = %v", *r.doing.Load(), err)
 			return
 		}

@@ -102,6 +102,13 @@ func printDelivery(w io.Writer, d host.Delivery) {
 	} else {
 		row(w, "Marked:", fmt.Sprintf("%s by %s", when(d.Marked), who(d.MarkedBy)))
 	}
+	if len(d.Rejections) == 0 {
+		return
+	}
+	row(w, "Rejected:", fmt.Sprintf("%s by %s", when(d.Rejected), who(d.RejectedBy)))
+	for _, r := range d.Rejections {
+		row(w, "", fmt.Sprintf("message %d: %s", r.ID, orDash(cell(r.Reason, host.MaxRejectionBytes))))
+	}
 }
 
 // who says who called.

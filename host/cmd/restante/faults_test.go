@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,5 +96,40 @@ func TestFaults(t *testing.T) {
 	}
 	if err := d.stop(syscall.SIGTERM); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReject has a poller reject messages that it was given.
+func TestReject(t *testing.T) {
+	d := newDaemon(t)
+	d.start()
+	must(t, "1\n2\n3\n", "add", "plain", "--data", d.data)
+	key := d.key("plain", "poll")
+	r, err := d.fetch(t.Context(), key, "plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"token": {r.header.Get("Restante-Token")}, "reject": {"2:no such student", "3:"}}.Encode()
+	for _, want := range []string{"Marked: 1, Unread: 0", "Marked: 0, Unread: 0"} {
+		m, err := d.call(t.Context(), "POST", "poll/plain/mark", key, "application/x-www-form-urlencoded", strings.NewReader(form))
+		if err != nil || string(m.body) != want {
+			t.Errorf("mark = %s, %v, want %s", m.body, err, want)
+		}
+	}
+	out := must(t, "", "deliveries", "show", "plain", r.header.Get("Restante-Delivery"), "--data", d.data)
+	for _, want := range []string{"Rejected:", "message 2: no such student\n", "message 3: -\n", "Marked:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("show prints no %q:\n%s", want, out)
+		}
+	}
+	if log := d.log.String(); strings.Count(log, "receiver rejected messages") != 1 {
+		t.Error("the log does not say once that messages were rejected")
+	}
+	if out := must(t, "", "messages", "list", "plain", "--data", d.data); strings.Count(out, "held") != 2 {
+		t.Errorf("list prints\n%s", out)
+	}
+	must(t, "", "messages", "unread", "plain", "2-3", "--data", d.data)
+	if r, err = d.fetch(t.Context(), key, "plain"); err != nil || r.header.Get("Restante-Count") != "2" {
+		t.Errorf("when released: %s, %v", r.header.Get("Restante-Count"), err)
 	}
 }
