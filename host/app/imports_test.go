@@ -32,8 +32,9 @@ var mayImport = map[string][]string{
 	"host/formatter/purity":  {"host", "host/formatter/process"},
 	"host/formatter/process": {"host", "host/formatter/process", "proto"},
 	"host/password":          {},
+	"host/oidc":              {"host"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/password"},
+	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }
