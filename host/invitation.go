@@ -48,6 +48,9 @@ func (u *Users) Invite(ctx context.Context, name string, role Role, by string) (
 	user, _, err := u.user(ctx, name)
 	switch {
 	case errors.Is(err, ErrNoUser):
+		if role == "" {
+			return "", i, fmt.Errorf("there is no user %q, and a new one needs a role: \"viewer\", \"operator\" or \"admin\"", name)
+		}
 		if _, err := ParseRole(string(role)); err != nil {
 			return "", i, err
 		}
@@ -219,10 +222,15 @@ func (u *Users) Accept(ctx context.Context, token, password string, from SignInF
 
 // Uninvite ends the invitation of a name, if there is one.
 func (u *Users) Uninvite(ctx context.Context, name string) error {
+	_, err := u.uninvite(ctx, name)
+	return err
+}
+
+func (u *Users) uninvite(ctx context.Context, name string) (invited bool, err error) {
 	for {
 		r, err := u.records.Record(ctx, invitationBucket, folded(name))
 		if errors.Is(err, ErrNoRecord) {
-			return nil
+			return false, nil
 		}
 		if err == nil {
 			err = u.records.DeleteRecord(ctx, invitationBucket, r)
@@ -231,9 +239,9 @@ func (u *Users) Uninvite(ctx context.Context, name string) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("end the invitation of %q: %w", name, err)
+			return false, fmt.Errorf("end the invitation of %q: %w", name, err)
 		}
-		return nil
+		return true, nil
 	}
 }
 

@@ -109,6 +109,15 @@ func TestInvitations(t *testing.T) {
 	if _, _, err := x.a.Invite(ctx, "ann", "", ""); err == nil {
 		t.Error("a new user has no role")
 	}
+	if _, _, err := x.a.Invite(ctx, "ann", host.Viewer, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.a.Delete(ctx, "Ann"); err != nil {
+		t.Errorf("Delete of who is only invited = %v", err)
+	}
+	if err := x.a.Delete(ctx, "ann"); !errors.Is(err, host.ErrNoUser) {
+		t.Errorf("Delete of nobody = %v", err)
+	}
 	if _, _, err := x.a.Invite(ctx, "a\n", host.Viewer, ""); !errors.Is(err, host.ErrBadUserName) {
 		t.Errorf("Invite of a bad name = %v", err)
 	}

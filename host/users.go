@@ -139,12 +139,17 @@ func (u *Users) Enable(ctx context.Context, name string) (User, error) {
 	return s.User, err
 }
 
-// Delete forgets a user. Another may have the name later, but none of the
+// Delete forgets a user, or who is only invited. Another may have the name later, but none of the
 // sessions. It fails with ErrNoUser or ErrLastAdmin. A user of OpenID Connect is
 // made anew at the next sign-in: disable such a one instead.
 func (u *Users) Delete(ctx context.Context, name string) error {
 	for {
 		s, revision, err := u.user(ctx, name)
+		if errors.Is(err, ErrNoUser) {
+			if invited, err := u.uninvite(ctx, name); invited || err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}

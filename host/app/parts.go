@@ -10,6 +10,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/boltstore"
+	"github.com/restante/restante/host/password"
 )
 
 // parts are what every command works with, whether a daemon runs or not.
@@ -17,6 +18,7 @@ type parts struct {
 	store    *boltstore.Store
 	exchange *host.Exchange
 	keys     *host.Keys
+	users    *host.Users
 }
 
 // StoreName is the name of the store's file in the data folder.
@@ -52,13 +54,18 @@ func openParts(ctx context.Context, data string, queues []host.Queue, lost func(
 	if err != nil {
 		return nil, err
 	}
+	users, err := host.OpenUsers(ctx, store, password.New(), time.Now)
+	if err != nil {
+		return nil, err
+	}
 	return &parts{
 		store: store,
 		exchange: &host.Exchange{
 			Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{},
 			Deliveries: host.NewDeliveries(store, time.Now, lost),
 		},
-		keys: keys,
+		keys:  keys,
+		users: users,
 	}, nil
 }
 

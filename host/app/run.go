@@ -149,7 +149,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.warnOpen(listener.Addr())
 
 	commands := control.Server{
-		Exchange: d.parts.exchange, Keys: d.parts.keys, Log: d.log.Named("control"),
+		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.url, Log: d.log.Named("control"),
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
 	}
@@ -171,6 +171,7 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { fail(serve(private, socket)) })
 	rest.Go(func() { d.flushKeys(ctx) })
 	rest.Go(func() { d.pruneDeliveries(ctx) })
+	rest.Go(func() { d.pruneAccounts(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
 	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
 

@@ -17,10 +17,14 @@ import (
 
 // Server answers the commands.
 type Server struct {
-	// Exchange, Keys and Log are required.
+	// Exchange, Keys, Users and Log are required.
 	Exchange *host.Exchange
 	Keys     *host.Keys
+	Users    *host.Users
 	Log      hclog.Logger
+	// URL is where people find the pages, without the path; empty if that is not
+	// known.
+	URL string
 	// Plugins, Status and Reload are nil in a server that no daemon stands behind.
 	Plugins Plugins
 	Status  func() Status
@@ -52,6 +56,13 @@ func (s *Server) Handler() http.Handler {
 		"POST /keys":                               s.createKey,
 		"POST /keys/{id}/revoke":                   s.revokeKey,
 		"POST /token-keys":                         s.rotateTokens,
+		"GET /users":                               s.listUsers,
+		"POST /users/invite":                       s.inviteUser,
+		"POST /users/role":                         s.setRole,
+		"POST /users/disable":                      s.disableUser,
+		"POST /users/enable":                       s.enableUser,
+		"POST /users/delete":                       s.deleteUser,
+		"POST /users/sign-out":                     s.signOutUser,
 		"GET /plugins":                             s.plugins,
 		"POST /plugins/{name}/approve":             s.approve,
 		"POST /plugins/{name}/rollback":            s.rollBack,
@@ -101,6 +112,15 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		reply.Hint = "bodies are kept for a time; \"restante deliveries show\" has what is known of it"
 	case errors.Is(err, host.ErrNoMessage), errors.Is(err, host.ErrNoRecord):
 		reply.Status = http.StatusNotFound
+	case errors.Is(err, host.ErrNoUser):
+		reply.Status = http.StatusNotFound
+		reply.Hint = "\"restante users list\" shows the users; \"restante users invite\" adds one"
+	case errors.Is(err, host.ErrLastAdmin):
+		reply.Status = http.StatusConflict
+		reply.Hint = "\"restante users role NAME admin\" makes another user an admin"
+	case errors.Is(err, host.ErrExternal):
+		reply.Status = http.StatusConflict
+		reply.Hint = "what the provider says of the user holds at each sign-in; \"restante users disable\" keeps the user out"
 	case errors.Is(err, host.ErrStoreFull):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"
