@@ -24,3 +24,23 @@ queue "plain" {
   title       = "Plain JSON"
   description = "Messages in the default format"
 }
+
+# Where people reach the daemon, if that is not where it listens.
+#
+# url = "https://restante.example.edu"
+
+# People may sign in by OpenID Connect beside those who have a password. Who has
+# none of the roles gets default_role; without one they may not sign in.
+#
+# sign_in "oidc" {
+#   title         = "Campus ID"
+#   issuer        = "https://id.example.edu/realms/campus"
+#   client_id     = "restante"
+#   client_secret = file("oidc-secret")
+#   role_claim    = "groups"
+#   roles = {
+#     "restante-admins" = "admin"
+#     "integration"     = "operator"
+#   }
+#   default_role = "viewer"
+# }

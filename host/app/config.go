@@ -20,6 +20,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/sandbox"
+	"github.com/restante/restante/host/oidc"
 )
 
 // Defaults of the settings.
@@ -73,6 +74,12 @@ type Config struct {
 	// Queues are declared without a plugin, or change what a plugin says of
 	// its own.
 	Queues []host.Queue
+	// URL is where people reach the daemon, such as "https://restante.example.edu",
+	// without a slash at its end; empty is where it listens.
+	URL string
+	// SignIn is how people sign in by OpenID Connect; nil if they don't. Its
+	// RedirectURL may be empty, and then there is a URL that it can be made of.
+	SignIn *oidc.Config
 }
 
 // file is the configuration file, as HCL.
@@ -99,6 +106,8 @@ type file struct {
 	OnFault      *hcl.Attribute `hcl:"on_fault,optional"`
 	Deliveries   *keepBlock     `hcl:"deliveries,block"`
 	PluginBlocks []pluginBlock  `hcl:"plugin,block"`
+	URL          *hcl.Attribute `hcl:"url,optional"`
+	SignIn       []signInBlock  `hcl:"sign_in,block"`
 }
 
 // pluginBlock is what is decided about one plugin.
@@ -176,7 +185,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	if f.Sample != nil {
 		c.Sample = f.Sample
 	}
-	faults = f.applyPlugins(c, scope)
+	faults = append(f.applyPlugins(c, scope), f.applySignIn(c, scope)...)
 	var wrong hcl.Diagnostics
 	c.Retention, wrong = f.Deliveries.retention(host.Retention{})
 	faults = append(faults, wrong...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -110,6 +111,7 @@ func keepFixed(c *Config, before Config) (changed []string) {
 		{"log_format", &c.LogFormat, before.LogFormat},
 		{"plugins_lock", &c.PluginsLock, before.PluginsLock},
 		{"sandbox", &c.Sandbox, before.Sandbox},
+		{"url", &c.URL, before.URL},
 	} {
 		if *s.to != s.before {
 			changed = append(changed, s.name)
@@ -119,6 +121,10 @@ func keepFixed(c *Config, before Config) (changed []string) {
 	if !slices.Equal(c.Readable, before.Readable) {
 		changed = append(changed, "readable")
 		c.Readable = before.Readable
+	}
+	if !reflect.DeepEqual(c.SignIn, before.SignIn) {
+		changed = append(changed, "sign_in")
+		c.SignIn = before.SignIn
 	}
 	return changed
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,7 +150,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.warnOpen(listener.Addr())
 
 	commands := control.Server{
-		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.url, Log: d.log.Named("control"),
+		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: cmp.Or(d.config.URL, d.url), Log: d.log.Named("control"),
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
 	}

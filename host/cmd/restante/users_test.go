@@ -68,11 +68,19 @@ func TestUsers(t *testing.T) {
 			accept(t, users, "/?token="+token)
 		}
 	})
+	f, err := os.OpenFile(d.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("url = \"https://restante.example.edu/\"\n"); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
 	d.start()
 	var link, session string
 	for _, mode := range []string{"with a daemon", "without a daemon"} {
 		t.Run(mode, func(t *testing.T) {
-			prefix := "http://" + d.address
+			prefix := "https://restante.example.edu"
 			if mode == "without a daemon" {
 				if err := d.stop(syscall.SIGTERM); err != nil {
 					t.Fatal(err)
