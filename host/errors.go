@@ -85,7 +85,8 @@ var (
 	ErrNoRecord = errors.New("no such record")
 	// ErrNoBody: the group has no such body, or not any more.
 	ErrNoBody = errors.New("no such body")
-	// ErrDamaged: what is stored does not match its checksum.
+	// ErrDamaged: what is stored does not match its checksum. The error says what
+	// it is; everything else can be used.
 	ErrDamaged = errors.New("the store is damaged")
 	// ErrConflict: the record was changed meanwhile; read it and try again.
 	ErrConflict = errors.New("changed by somebody else meanwhile")

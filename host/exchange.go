@@ -248,7 +248,7 @@ func (x *Exchange) preview(ctx context.Context, g GroupName, ids Ranges, t Token
 	for id := range ids.IDs() {
 		m, err := x.Store.Message(ctx, g, id)
 		if err != nil {
-			return Document{}, fmt.Errorf("message %d of %q: %w", id, g, err)
+			return Document{}, err
 		}
 		b.Messages = append(b.Messages, m.Message)
 	}

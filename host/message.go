@@ -46,6 +46,9 @@ func (s Status) String() string {
 type Listed struct {
 	Message
 	Status Status
+	// Damaged says that what is stored of the message does not match its
+	// checksum. Only its id and its status are known then.
+	Damaged bool
 }
 
 // Counts are the exact numbers of a group's messages at one moment.

@@ -18,7 +18,9 @@ type Store interface {
 }
 
 // Messages keeps the messages of every group and whether they are read. A
-// group exists once it has a message; an unknown one is simply empty.
+// group exists once it has a message; an unknown one is simply empty. A message
+// that does not match its checksum is returned by List alone, which marks it; it is
+// moved like any other, and is not pruned.
 type Messages interface {
 	// Append commits an addition and returns the ids in the order of its data.
 	// It fails with ErrKeyReused, ErrStoreFull or ErrClosed, and then nothing
@@ -27,7 +29,9 @@ type Messages interface {
 	Append(ctx context.Context, a Addition) ([]ID, error)
 
 	// Unread returns the oldest unread messages: at most limit of them and
-	// at most maxBytes of data, but always at least one if there is any.
+	// at most maxBytes of data, but always at least one if there is any. It
+	// ends before a damaged message, and fails with ErrDamaged if that is the
+	// first: nothing goes on until it is held.
 	Unread(ctx context.Context, g GroupName, limit, maxBytes int) ([]Message, error)
 
 	// Move gives the messages in ids a new status, all at once, and returns
@@ -49,7 +53,7 @@ type Messages interface {
 
 // History looks at and prunes messages, whatever their status.
 type History interface {
-	// Message returns one message, or ErrNoMessage.
+	// Message returns one message. It fails with ErrNoMessage or ErrDamaged.
 	Message(ctx context.Context, g GroupName, id ID) (Listed, error)
 
 	// List returns messages newest first, from the newest one older than
@@ -64,7 +68,8 @@ type History interface {
 	CountIn(ctx context.Context, g GroupName, ids Ranges) (Counts, error)
 
 	// At returns the first message that was added at or after a time, or 0 if
-	// there is none. Messages that were pruned are passed over.
+	// there is none. Messages that were pruned, or are
+	// damaged, are passed over.
 	At(ctx context.Context, g GroupName, t time.Time) (ID, error)
 
 	// Added returns the ids that were given to the messages added with an

@@ -86,6 +86,8 @@ var kinds = [...]kind{
 		"The server has no space left to store anything. Nothing was changed. Tell the operator, and try again later.", 60, hclog.Error},
 	{is(host.ErrFailed), 503, "store-failed", "The store failed",
 		"The server can't write to its disk and takes nothing more until it is restarted. What was accepted before is safe. Tell the operator.", 60, hclog.Error},
+	{is(host.ErrDamaged), 503, "damaged", "Something stored is damaged",
+		"Something that is stored for \"{group}\" does not match its checksum, and is not handed out. Give the request id to the operator, who finds in the log what it is.", 60, hclog.Error},
 	{is(host.ErrClosed), 503, "stopping", "The server is stopping",
 		"The server is stopping. Nothing was changed. Try again in a moment.", 5, hclog.Debug},
 	{is(errNotReady), 503, "not-ready", "Not ready", "{error}", 5, hclog.Debug},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -69,12 +70,13 @@ func openParts(ctx context.Context, data string, queues []host.Queue, lost func(
 	}, nil
 }
 
-// recent returns the newest messages of a group, oldest first.
-func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) ([]host.Message, error) {
+// recent returns the newest messages of a group that are not damaged, oldest first.
+func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) (messages []host.Message, err error) {
 	listed, err := p.store.List(ctx, g, 0, limit)
-	messages := make([]host.Message, len(listed))
-	for i, m := range listed {
-		messages[len(listed)-1-i] = m.Message
+	for _, m := range slices.Backward(listed) {
+		if !m.Damaged {
+			messages = append(messages, m.Message)
+		}
 	}
 	return messages, err
 }

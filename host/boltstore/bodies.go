@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // The bodies of a group are a bucket below bodiesBucket with three of its own:
-// data by sum, compressed; for each sum its place in the order and the time when
+// data by sum, compressed and sealed; for each sum its place in the order and the time when
 // it was last put; and the sums in that order. The key size has how many bytes
 // all data have.
 var (
@@ -35,7 +36,7 @@ func (s *Store) PutBody(ctx context.Context, g host.GroupName, sum host.Sum, bod
 	if fresh, err := s.fresh(g, sum); fresh || err != nil {
 		return err
 	}
-	packed := s.zip.EncodeAll(body, make([]byte, 0, len(body)/4+64))
+	packed := seal(s.zip.EncodeAll(body, make([]byte, sealSize, len(body)/4+64)), sum[:])
 	return s.do(ctx, len(packed), func(c *commit) error { return c.putBody(g, sum, packed) })
 }
 
@@ -43,22 +44,34 @@ func (s *Store) PutBody(ctx context.Context, g host.GroupName, sum host.Sum, bod
 func (s *Store) fresh(g host.GroupName, sum host.Sum) (fresh bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		if b := tx.Bucket(bodiesBucket).Bucket([]byte(g)); b != nil {
-			if _, put, ok := place(b, sum); ok {
-				fresh = s.now().Sub(put) < freshFor
-			}
+			_, put, known, err := place(g, b, sum)
+			fresh = known && s.now().Sub(put) < freshFor
+			return err
 		}
 		return nil
 	})
 	return fresh, err
 }
 
-// place returns where a body is in the order, and when it was last put.
-func place(b *bolt.Bucket, sum host.Sum) (number uint64, put time.Time, ok bool) {
+// encodePlace ends with a checksum.
+func encodePlace(g host.GroupName, sum host.Sum, number uint64, put time.Time) []byte {
+	b := binary.BigEndian.AppendUint64(nil, number)
+	b = binary.BigEndian.AppendUint64(b, uint64(put.UnixNano()))
+	return binary.BigEndian.AppendUint32(b, crc([]byte(g), sum[:], b))
+}
+
+// place returns where a body is in the order, and when it was last put. In schema
+// 1 there was no checksum.
+func place(g host.GroupName, b *bolt.Bucket, sum host.Sum) (number uint64, put time.Time, known bool, err error) {
 	v := b.Bucket(placeBucket).Get(sum[:])
-	if len(v) != 16 {
-		return 0, time.Time{}, false
+	switch {
+	case v == nil:
+		return 0, time.Time{}, false, nil
+	case len(v) == 16:
+	case len(v) != 20 || binary.BigEndian.Uint32(v[16:]) != crc([]byte(g), sum[:], v[:16]):
+		return 0, time.Time{}, true, fmt.Errorf("place of body %x of %q: %w", sum, g, errSum)
 	}
-	return binary.BigEndian.Uint64(v), time.Unix(0, int64(binary.BigEndian.Uint64(v[8:]))), true
+	return binary.BigEndian.Uint64(v), time.Unix(0, int64(binary.BigEndian.Uint64(v[8:]))), true, nil
 }
 
 func (c *commit) putBody(g host.GroupName, sum host.Sum, packed []byte) error {
@@ -73,20 +86,23 @@ func (c *commit) putBody(g host.GroupName, sum host.Sum, packed []byte) error {
 		}
 	}
 	data, order := b.Bucket(dataBucket), b.Bucket(orderBucket)
-	if number, _, ok := place(b, sum); ok {
+	number, _, known, err := place(g, b, sum)
+	if err != nil {
+		return err
+	}
+	if known {
 		if err := order.Delete(binary.BigEndian.AppendUint64(nil, number)); err != nil {
 			return err
 		}
 	}
-	number, err := order.NextSequence()
-	if err != nil {
+	if number, err = order.NextSequence(); err != nil {
 		return err
 	}
 	at := binary.BigEndian.AppendUint64(nil, number)
 	if err := order.Put(at, sum[:]); err != nil {
 		return err
 	}
-	if err := b.Bucket(placeBucket).Put(sum[:], binary.BigEndian.AppendUint64(at, uint64(c.now.UnixNano()))); err != nil {
+	if err := b.Bucket(placeBucket).Put(sum[:], encodePlace(g, sum, number, c.now)); err != nil {
 		return err
 	}
 	if data.Get(sum[:]) != nil {
@@ -124,8 +140,16 @@ func (s *Store) Body(_ context.Context, g host.GroupName, sum host.Sum) (body []
 	return s.unpack(sum, packed)
 }
 
-func (s *Store) unpack(sum host.Sum, packed []byte) ([]byte, error) {
-	body, err := s.unzip.DecodeAll(packed, nil)
+// unpack checks the seal, which bodies of schema 1 did not have, and the digest: not
+// every bit of what is packed matters to the body.
+func (s *Store) unpack(sum host.Sum, packed []byte) (body []byte, err error) {
+	inner, err := unseal(packed, sum[:])
+	if errors.Is(err, errNotSealed) {
+		inner, err = packed, nil
+	}
+	if err == nil {
+		body, err = s.unzip.DecodeAll(inner, nil)
+	}
 	if err != nil || sha256.Sum256(body) != sum {
 		return nil, fmt.Errorf("%w: body %x does not match its SHA-256", host.ErrDamaged, sum)
 	}
@@ -146,7 +170,8 @@ func (s *Store) PruneBodies(ctx context.Context, g host.GroupName, before time.T
 				return nil
 			}
 			sum := host.Sum(v)
-			if _, put, _ := place(b, sum); total <= uint64(max(maxBytes, 0)) && !put.Before(before) {
+			_, put, _, err := place(g, b, sum)
+			if old := err == nil && put.Before(before); !old && total <= uint64(max(maxBytes, 0)) {
 				return nil
 			}
 			c.dirty = true
@@ -169,7 +194,7 @@ func (s *Store) PruneBodies(ctx context.Context, g host.GroupName, before time.T
 }
 
 // checkBodies looks at every body of a group.
-func (s *Store) checkBodies(b *bolt.Bucket) error {
+func (s *Store) checkBodies(name []byte, b *bolt.Bucket) error {
 	total, n := uint64(0), 0
 	err := b.Bucket(dataBucket).ForEach(func(k, v []byte) error {
 		if len(k) != len(host.Sum{}) {
@@ -178,10 +203,14 @@ func (s *Store) checkBodies(b *bolt.Bucket) error {
 		total += uint64(len(v))
 		n++
 		sum := host.Sum(k)
-		if number, _, ok := place(b, sum); !ok || !bytes.Equal(b.Bucket(orderBucket).Get(binary.BigEndian.AppendUint64(nil, number)), k) {
+		number, _, _, err := place(host.GroupName(name), b, sum)
+		if err != nil {
+			return err
+		}
+		if number > b.Bucket(orderBucket).Sequence() || !bytes.Equal(b.Bucket(orderBucket).Get(binary.BigEndian.AppendUint64(nil, number)), k) {
 			return fmt.Errorf("body %x has no place in the order", k)
 		}
-		_, err := s.unpack(sum, v)
+		_, err = s.unpack(sum, v)
 		return err
 	})
 	if err == nil && (total != bodyBytes(b) || b.Bucket(orderBucket).Stats().KeyN != n) {

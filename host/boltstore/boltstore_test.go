@@ -67,7 +67,7 @@ func TestOpenRefuses(t *testing.T) {
 		is      error
 	}{
 		"another process's":  {func(t *testing.T, path string) { open(t, boltstore.Config{Path: path}) }, "in use", host.ErrInUse},
-		"a newer version's":  {newerSchema, "its schema is 2 and this program knows 1", host.ErrNewer},
+		"a newer version's":  {newerSchema, "its schema is 3 and this program knows 2", host.ErrNewer},
 		"a text file":        {write(strings.Repeat("no store\n", 5000)), "damaged, or not a store", nil},
 		"a short file":       {write("x"), "", nil},
 		"half a page":        {cut(2000), "damaged", nil},
@@ -132,7 +132,7 @@ func newerSchema(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{2}) })
+	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{3}) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,30 +33,28 @@ func (s *Store) checkPages() error {
 
 // CheckData reads all that is stored and returns everything that is not as it must
 // be: the state of every group against its messages, idempotency keys, and
-// journals and bodies against their checksums. It sees one moment and may run while
-// others write.
+// everything against its checksum, if it has one: the values of schema 1 had none
+// but in journals and bodies. It sees one moment and may run while others write.
 func (s *Store) CheckData() error {
-	return s.view(func(tx *bolt.Tx) error {
-		var errs []error
-		groups := tx.Bucket(groupsBucket)
-		err := groups.ForEachBucket(func(name []byte) error {
-			if err := checkGroup(groups.Bucket(name)); err != nil {
-				errs = append(errs, fmt.Errorf("group %q: %w", name, err))
-			}
-			return nil
-		})
-		errs = append(errs, err,
+	return s.view(func(tx *bolt.Tx) (err error) {
+		defer recoverDamage(&err)()
+		return errors.Join(
+			eachBucket(tx.Bucket(groupsBucket), "group", checkGroup),
+			eachBucket(tx.Bucket(recordsBucket), "records", checkRecords),
 			eachBucket(tx.Bucket(journalsBucket), "journal", checkJournal),
 			eachBucket(tx.Bucket(bodiesBucket), "bodies of", s.checkBodies))
-		return errors.Join(errs...)
 	})
 }
 
 // eachBucket checks every bucket of one, and joins what is wrong.
-func eachBucket(all *bolt.Bucket, what string, check func(*bolt.Bucket) error) error {
+func eachBucket(all *bolt.Bucket, what string, check func(name []byte, b *bolt.Bucket) error) error {
 	var errs []error
-	err := all.ForEachBucket(func(name []byte) error {
-		if err := check(all.Bucket(name)); err != nil {
+	err := all.ForEach(func(name, value []byte) error {
+		err := fmt.Errorf("%w: it is no bucket", host.ErrDamaged)
+		if value == nil {
+			err = checkBucket(name, all.Bucket(name), check)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %q: %w", what, name, err))
 		}
 		return nil
@@ -64,49 +62,68 @@ func eachBucket(all *bolt.Bucket, what string, check func(*bolt.Bucket) error) e
 	return errors.Join(append(errs, err)...)
 }
 
-func checkGroup(bucket *bolt.Bucket) error {
-	var state host.State
-	if err := state.UnmarshalBinary(bucket.Get(stateKey)); err != nil {
-		return err
-	}
-	keys := bucket.Bucket(keysBucket)
-	counts := state.Counts()
-	stored := uint64(0)
-	var newest host.Message
-	err := bucket.Bucket(messagesBucket).ForEach(func(k, v []byte) error {
-		id := keyID(k)
-		m, err := decodeMessage(id, v)
-		if err != nil {
-			return fmt.Errorf("message %d: %w", id, err)
-		}
-		if _, ok := state.Status(id); !ok {
-			return fmt.Errorf("message %d is stored, but the state does not know it", id)
-		}
-		if m.Time.Before(newest.Time) || m.Time.After(state.Time) {
-			return fmt.Errorf("message %d: its time is out of order", id)
-		}
-		if _, err := host.CheckData(m.Data); err != nil {
-			return fmt.Errorf("message %d: %w", id, err)
-		}
-		newest = m
-		stored++
-		return nil
-	})
+// checkBucket turns a panic into an error, so that the other buckets are checked.
+func checkBucket(name []byte, b *bolt.Bucket, check func([]byte, *bolt.Bucket) error) (err error) {
+	defer recoverDamage(&err)()
+	return check(name, b)
+}
+
+// maxFaults is how many damaged messages of one group are named.
+const maxFaults = 100
+
+func checkGroup(name []byte, bucket *bolt.Bucket) error {
+	state, err := decodeState(name, bucket.Get(stateKey))
 	if err != nil {
 		return err
 	}
-	if known := counts.Unread + counts.Read + counts.Held; stored != known {
-		return fmt.Errorf("%d messages are stored, but the state counts %d", stored, known)
+	stored := uint64(0)
+	var newest host.Message
+	var faults []error
+	err = bucket.Bucket(messagesBucket).ForEach(func(k, v []byte) error {
+		stored++
+		m, err := decodeMessage(k, v)
+		if err != nil {
+			if faults = append(faults, fmt.Errorf("message %s: %w", number(k), err)); len(faults) == maxFaults {
+				return errors.New("perhaps there are more")
+			}
+			return nil
+		}
+		if _, ok := state.Status(m.ID); !ok {
+			return fmt.Errorf("message %d is stored, but the state does not know it", m.ID)
+		}
+		if m.Time.Before(newest.Time) || m.Time.After(state.Time) {
+			return fmt.Errorf("message %d: its time is out of order", m.ID)
+		}
+		if _, err := host.CheckData(m.Data); err != nil {
+			return fmt.Errorf("message %d: %w", m.ID, err)
+		}
+		newest = m
+		return nil
+	})
+	if err != nil {
+		return errors.Join(append(faults, err)...)
 	}
-	return keys.ForEach(func(k, v []byte) error {
-		a, err := decodeAddition(v)
+	counts := state.Counts()
+	if known := counts.Unread + counts.Read + counts.Held; stored != known {
+		faults = append(faults, fmt.Errorf("%d messages are stored, but the state counts %d", stored, known))
+	}
+	err = bucket.Bucket(keysBucket).ForEach(func(k, v []byte) error {
+		a, err := decodeAddition(k, v)
 		if err != nil {
 			return fmt.Errorf("idempotency key %q: %w", k, err)
 		}
-		last := a.first + host.ID(a.count) - 1
-		if _, ok := state.Status(last); !ok {
-			return fmt.Errorf("idempotency key %q outlives its message %d", k, last)
+		if _, ok := state.Status(a.last()); !ok {
+			return fmt.Errorf("idempotency key %q outlives its message %d", k, a.last())
 		}
 		return nil
 	})
+	return errors.Join(append(faults, err)...)
+}
+
+// number writes the id of a message that may be damaged.
+func number(key []byte) string {
+	if len(key) != 8 {
+		return fmt.Sprintf("%x", key)
+	}
+	return fmt.Sprint(keyID(key))
 }

@@ -229,7 +229,7 @@ func (c *commit) open(name host.GroupName, bucket *bolt.Bucket) (*groupCommit, e
 		keys:     bucket.Bucket(keysBucket),
 	}
 	if g.messages == nil || g.keys == nil {
-		return nil, errors.New("the group's buckets are missing: the store is damaged")
+		return nil, fmt.Errorf("%w: group %q has lost its buckets", host.ErrDamaged, name)
 	}
 	// Ids only go up, so pages can be filled to the brim.
 	g.messages.FillPercent = 1
@@ -239,9 +239,8 @@ func (c *commit) open(name host.GroupName, bucket *bolt.Bucket) (*groupCommit, e
 
 // writeStates puts the state of every group of the commit beside its messages.
 func (c *commit) writeStates() error {
-	for _, g := range c.groups {
-		value, _ := g.state.AppendBinary(nil)
-		if err := g.bucket.Put(stateKey, value); err != nil {
+	for name, g := range c.groups {
+		if err := g.bucket.Put(stateKey, encodeState(name, &g.state)); err != nil {
 			return err
 		}
 	}

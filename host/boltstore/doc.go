@@ -10,4 +10,8 @@
 //	       / messages  id, 8 bytes big-endian → a message, see encoding.go
 //	       / keys      idempotency key → the ids and the digest of its addition
 //	records / BUCKET   key → revision, 8 bytes big-endian, and the value
+//	journals, bodies   see journals.go and bodies.go
+//
+// All values have a checksum, see checksum.go, or are checked against others that
+// do.
 package boltstore

@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/restante/restante/host"
 )
@@ -21,43 +24,64 @@ func idKey(id host.ID) []byte { return binary.BigEndian.AppendUint64(nil, uint64
 
 func keyID(key []byte) host.ID { return host.ID(binary.BigEndian.Uint64(key)) }
 
-// messageVersion begins every stored message. After it come the time in
-// nanoseconds since 1970, a varint; the length of the idempotency key, an
-// unsigned varint; the key; the data.
+// messageVersion began messages of schema 1. After it came what the seal is before
+// now: the time in nanoseconds since 1970, a varint; the length of the idempotency
+// key, an unsigned varint; the key; the data.
 const messageVersion = 1
 
-func encodeMessage(at time.Time, key string, data json.RawMessage) []byte {
-	b := make([]byte, 0, 1+2*binary.MaxVarintLen64+len(key)+len(data))
-	b = append(b, messageVersion)
+func encodeMessage(id []byte, at time.Time, key string, data json.RawMessage) []byte {
+	b := make([]byte, sealSize, sealSize+2*binary.MaxVarintLen64+len(key)+len(data))
 	b = binary.AppendVarint(b, at.UnixNano())
 	b = binary.AppendUvarint(b, uint64(len(key)))
 	b = append(b, key...)
-	return append(b, data...)
+	b = append(b, data...)
+	return seal(b, id)
 }
 
-var errBadMessage = errors.New("stored message is malformed: the store is damaged")
-
-// decodeMessage copies all that it returns out of b.
-func decodeMessage(id host.ID, b []byte) (host.Message, error) {
-	if len(b) == 0 || b[0] != messageVersion {
-		return host.Message{}, errBadMessage
+// decodeMessage copies all that it returns. The key is the message's in the bucket.
+func decodeMessage(key, value []byte) (host.Message, error) {
+	b, err := unseal(value, key)
+	if errors.Is(err, errNotSealed) && len(value) > 0 && value[0] == messageVersion {
+		b, err = value[1:], nil
 	}
-	nanos, n := binary.Varint(b[1:])
+	if err != nil || len(key) != 8 {
+		return host.Message{}, damaged(err)
+	}
+	nanos, n := binary.Varint(b)
 	if n <= 0 {
-		return host.Message{}, errBadMessage
+		return host.Message{}, errMalformed
 	}
-	b = b[1+n:]
+	b = b[n:]
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) {
-		return host.Message{}, errBadMessage
+		return host.Message{}, errMalformed
 	}
 	b = b[n:]
 	return host.Message{
-		ID:   id,
+		ID:   keyID(key),
 		Time: time.Unix(0, nanos).UTC(),
 		Key:  string(b[:size]),
 		Data: append(json.RawMessage(nil), b[size:]...),
 	}, nil
+}
+
+func encodeState(g host.GroupName, s *host.State) []byte {
+	b, _ := s.AppendBinary(make([]byte, sealSize))
+	return seal(b, []byte(g))
+}
+
+func decodeState(g, value []byte) (*host.State, error) {
+	b, err := unseal(value, g)
+	if errors.Is(err, errNotSealed) {
+		b, err = value, nil // of schema 1; it begins with the state's own version
+	}
+	state := new(host.State)
+	if err == nil {
+		if wrong := state.UnmarshalBinary(b); wrong != nil {
+			err = fmt.Errorf("%w: %w", host.ErrDamaged, wrong)
+		}
+	}
+	return state, err
 }
 
 // addition is what is remembered of an idempotency key.
@@ -67,25 +91,51 @@ type addition struct {
 	digest [16]byte // of the data, the first half of a SHA-256
 }
 
-func (a addition) encode() []byte {
-	b := binary.AppendUvarint(nil, uint64(a.first))
+func (a addition) last() host.ID { return a.first + host.ID(a.count) - 1 }
+
+func (a addition) encode(key string) []byte {
+	b := binary.AppendUvarint(make([]byte, sealSize), uint64(a.first))
 	b = binary.AppendUvarint(b, a.count)
-	return append(b, a.digest[:]...)
+	b = append(b, a.digest[:]...)
+	return seal(b, []byte(key))
 }
 
-func decodeAddition(b []byte) (a addition, err error) {
+// decodeAddition reads what is remembered of a key. In schema 1 it was not sealed,
+// and could begin with any byte; its length tells.
+func decodeAddition(key, value []byte) (a addition, err error) {
+	b, err := unseal(value, key)
+	if err != nil {
+		b = value
+	}
 	first, n := binary.Uvarint(b)
-	if n <= 0 {
-		return a, errBadMessage
+	if n <= 0 || first == 0 || first > uint64(host.MaxID) {
+		return a, errMalformed
 	}
 	b = b[n:]
 	count, n := binary.Uvarint(b)
-	if n <= 0 || len(b)-n != len(a.digest) {
-		return a, errBadMessage
+	if n <= 0 || count == 0 || count > uint64(host.MaxID) || len(b)-n != len(a.digest) {
+		return a, errMalformed
 	}
 	a.first, a.count = host.ID(first), count
 	copy(a.digest[:], b[n:])
 	return a, nil
+}
+
+// findAddition returns what is remembered of a key in a group. Its last message is
+// stored as long as it is.
+func findAddition(keys, messages *bolt.Bucket, key string) (a addition, known bool, err error) {
+	value := keys.Get([]byte(key))
+	if value == nil {
+		return a, false, nil
+	}
+	a, err = decodeAddition([]byte(key), value)
+	if err == nil && messages.Get(idKey(a.last())) == nil {
+		err = errMalformed
+	}
+	if err != nil {
+		err = fmt.Errorf("idempotency key %q: %w", key, err)
+	}
+	return a, true, err
 }
 
 func digestData(all []json.RawMessage) (digest [16]byte) {

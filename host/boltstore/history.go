@@ -15,18 +15,22 @@ func (s *Store) Message(_ context.Context, g host.GroupName, id host.ID) (found 
 	state := s.state(g)
 	status, ok := state.Status(id)
 	if !ok {
-		return found, host.ErrNoMessage
+		return found, fmt.Errorf("message %d of %q: %w", id, g, host.ErrNoMessage)
 	}
 	err = s.view(func(tx *bolt.Tx) error {
-		value := tx.Bucket(groupsBucket).Bucket([]byte(g)).Bucket(messagesBucket).Get(idKey(id))
+		key := idKey(id)
+		value := tx.Bucket(groupsBucket).Bucket([]byte(g)).Bucket(messagesBucket).Get(key)
 		if value == nil {
 			return host.ErrNoMessage // pruned meanwhile
 		}
-		m, err := decodeMessage(id, value)
+		m, err := decodeMessage(key, value)
 		found = host.Listed{Message: m, Status: status}
 		return err
 	})
-	return found, err
+	if err != nil {
+		return host.Listed{}, fmt.Errorf("message %d of %q: %w", id, g, err)
+	}
+	return found, nil
 }
 
 // List implements host.History.
@@ -45,15 +49,13 @@ func (s *Store) List(_ context.Context, g host.GroupName, before host.ID, limit 
 				if len(found) == limit {
 					return nil
 				}
-				m, err := decodeMessage(keyID(k), v)
-				if err != nil {
-					return fmt.Errorf("message %d of %q: %w", keyID(k), g, err)
-				}
+				m, err := decodeMessage(k, v)
 				if bytes += len(m.Data); bytes > host.MaxBatchBytes && len(found) > 0 {
 					return nil
 				}
+				m.ID = keyID(k)
 				status, _ := state.Status(m.ID)
-				found = append(found, host.Listed{Message: m, Status: status})
+				found = append(found, host.Listed{Message: m, Status: status, Damaged: err != nil})
 			}
 			if len(found) == limit {
 				return nil
@@ -93,24 +95,29 @@ func (s *Store) At(_ context.Context, g host.GroupName, t time.Time) (id host.ID
 		// All before low are too old; found is the oldest known that is not.
 		for low, high := host.ID(1), state.Last; low <= high; {
 			middle := low + (high-low)/2
-			k, v := cursor.Seek(idKey(middle))
-			if k == nil || keyID(k) > high {
+			m, ok := firstSound(cursor, middle, high)
+			switch {
+			case !ok:
 				high = middle - 1
-				continue
-			}
-			m, err := decodeMessage(keyID(k), v)
-			if err != nil {
-				return fmt.Errorf("message %d of %q: %w", keyID(k), g, err)
-			}
-			if m.Time.Before(t) {
+			case m.Time.Before(t):
 				low = m.ID + 1
-			} else {
+			default:
 				id, high = m.ID, middle-1
 			}
 		}
 		return nil
 	})
 	return id, err
+}
+
+// firstSound returns the first message from low to high that is not damaged.
+func firstSound(cursor *bolt.Cursor, low, high host.ID) (m host.Message, ok bool) {
+	for k, v := cursor.Seek(idKey(low)); k != nil && keyID(k) <= high; k, v = cursor.Next() {
+		if m, err := decodeMessage(k, v); err == nil {
+			return m, true
+		}
+	}
+	return m, false
 }
 
 // Added implements host.History.
@@ -120,16 +127,11 @@ func (s *Store) Added(_ context.Context, g host.GroupName, key string) (ids host
 		if bucket == nil {
 			return nil
 		}
-		value := bucket.Bucket(keysBucket).Get([]byte(key))
-		if value == nil {
-			return nil
+		a, known, err := findAddition(bucket.Bucket(keysBucket), bucket.Bucket(messagesBucket), key)
+		if known && err == nil {
+			ids.Add(host.Range{First: a.first, Last: a.last()})
 		}
-		known, err := decodeAddition(value)
-		if err != nil {
-			return fmt.Errorf("idempotency key %q of %q: %w", key, g, err)
-		}
-		ids.Add(host.Range{First: known.first, Last: known.first + host.ID(known.count) - 1})
-		return nil
+		return err
 	})
 	return ids, err
 }
@@ -141,10 +143,7 @@ func (s *Store) Prune(ctx context.Context, name host.GroupName, before time.Time
 		if g == nil || err != nil {
 			return err
 		}
-		old, err := g.prunable(before, limit)
-		if err != nil {
-			return err
-		}
+		old := g.prunable(before, limit)
 		pruned = old.Count()
 		c.dirty = c.dirty || pruned > 0
 		return g.prune(old)
@@ -152,46 +151,46 @@ func (s *Store) Prune(ctx context.Context, name host.GroupName, before time.Time
 	return pruned, err
 }
 
-// prunable finds the oldest read messages from before a time.
-func (g *groupCommit) prunable(before time.Time, limit int) (old host.Ranges, err error) {
+// prunable finds the oldest read messages from before a time. It passes over
+// damaged ones, as it is not known when they were added.
+func (g *groupCommit) prunable(before time.Time, limit int) (old host.Ranges) {
 	cursor := g.messages.Cursor()
 	for r := range g.state.Read() {
-		_, v := cursor.Seek(idKey(r.First))
-		for id := r.First; id <= r.Last; id++ {
+		for k, v := cursor.Seek(idKey(r.First)); k != nil && keyID(k) <= r.Last; k, v = cursor.Next() {
 			if old.Count() == uint64(limit) {
-				return old, nil
+				return old
 			}
-			m, err := decodeMessage(id, v)
+			m, err := decodeMessage(k, v)
 			if err != nil {
-				return host.Ranges{}, fmt.Errorf("message %d: %w", id, err)
+				continue
 			}
 			if !m.Time.Before(before) {
-				return old, nil // no later one is older
+				return old // no later one is older
 			}
-			old.Add(host.Range{First: id, Last: id})
-			_, v = cursor.Next()
+			old.Add(host.Range{First: m.ID, Last: m.ID})
 		}
 	}
-	return old, nil
+	return old
 }
 
 // prune deletes messages, and each idempotency key with the last message that
 // was added with it.
 func (g *groupCommit) prune(old host.Ranges) error {
 	for id := range old.IDs() {
-		m, err := decodeMessage(id, g.messages.Get(idKey(id)))
+		key := idKey(id)
+		m, err := decodeMessage(key, g.messages.Get(key))
 		if err != nil {
 			return err
 		}
 		if m.Key != "" {
-			known, err := decodeAddition(g.keys.Get([]byte(m.Key)))
-			if err == nil && id == known.first+host.ID(known.count)-1 {
+			a, known, err := findAddition(g.keys, g.messages, m.Key)
+			if known && err == nil && id == a.last() {
 				if err := g.keys.Delete([]byte(m.Key)); err != nil {
 					return err
 				}
 			}
 		}
-		if err := g.messages.Delete(idKey(id)); err != nil {
+		if err := g.messages.Delete(key); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
@@ -23,36 +22,30 @@ var (
 	entryKeysBucket = []byte("keys")
 )
 
-// castagnoli is the CRC that processors compute by themselves.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encodeEntry puts a checksum before everything, as bbolt has none for pages of
-// data: of the number, and of the time in nanoseconds since 1970, a varint; the
-// length of the key, an unsigned varint; the key; the value.
-func encodeEntry(e host.Entry) []byte {
+// encodeEntry puts a checksum before everything: of the journal and the number, and
+// of the time in nanoseconds since 1970, a varint; the length of the key, an
+// unsigned varint; the key; the value.
+func encodeEntry(journal string, number []byte, e host.Entry) []byte {
 	b := make([]byte, 4, 4+2*binary.MaxVarintLen64+len(e.Key)+len(e.Value))
 	b = binary.AppendVarint(b, e.Time.UnixNano())
 	b = binary.AppendUvarint(b, uint64(len(e.Key)))
 	b = append(b, e.Key...)
 	b = append(b, e.Value...)
-	binary.BigEndian.PutUint32(b, entrySum(e.Number, b[4:]))
+	binary.BigEndian.PutUint32(b, crc([]byte(journal), number, b[4:]))
 	return b
 }
 
-func entrySum(number uint64, b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(binary.BigEndian.AppendUint64(nil, number), castagnoli), castagnoli, b)
-}
-
-// decodeEntry copies all that it returns.
-func decodeEntry(key, b []byte) (host.Entry, error) {
+// decodeEntry copies all that it returns. In schema 1 the checksum was not of the
+// journal.
+func decodeEntry(journal string, key, b []byte) (host.Entry, error) {
 	bad := func() (host.Entry, error) {
-		return host.Entry{}, fmt.Errorf("%w: entry %x does not match its checksum", host.ErrDamaged, key)
+		return host.Entry{}, fmt.Errorf("entry %x of %q: %w", key, journal, errSum)
 	}
 	if len(key) != 8 || len(b) < 4 {
 		return bad()
 	}
 	e := host.Entry{Number: binary.BigEndian.Uint64(key)}
-	if binary.BigEndian.Uint32(b) != entrySum(e.Number, b[4:]) {
+	if stored := binary.BigEndian.Uint32(b); stored != crc([]byte(journal), key, b[4:]) && stored != crc(key, b[4:]) {
 		return bad()
 	}
 	nanos, n := binary.Varint(b[4:])
@@ -144,13 +137,14 @@ func (c *commit) appendEntry(journal string, e host.Entry) (uint64, error) {
 	}
 	e.Time = c.now
 	if k, v := entries.Cursor().Last(); k != nil {
-		last, err := decodeEntry(k, v)
+		last, err := decodeEntry(journal, k, v)
 		if err == nil && last.Time.After(e.Time) {
 			e.Time = last.Time
 		}
 	}
 	entries.FillPercent = appendFill
-	if err := entries.Put(binary.BigEndian.AppendUint64(nil, e.Number), encodeEntry(e)); err != nil {
+	at := binary.BigEndian.AppendUint64(nil, e.Number)
+	if err := entries.Put(at, encodeEntry(journal, at, e)); err != nil {
 		return 0, err
 	}
 	return e.Number, keys.Put(entryKey(e.Key, e.Number), nil)
@@ -190,7 +184,7 @@ func (s *Store) Entries(_ context.Context, journal string, before uint64, limit 
 			}
 		}
 		for ; k != nil && len(all) < limit; k, v = cursor.Prev() {
-			e, err := decodeEntry(k, v)
+			e, err := decodeEntry(journal, k, v)
 			if err != nil {
 				return err
 			}
@@ -212,7 +206,7 @@ func (s *Store) EntriesOf(_ context.Context, journal, key string, limit int) (al
 		cursor := b.Bucket(entryKeysBucket).Cursor()
 		for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix) && len(all) < limit; k, _ = cursor.Next() {
 			number := k[len(prefix):]
-			e, err := decodeEntry(number, b.Bucket(entriesBucket).Get(number))
+			e, err := decodeEntry(journal, number, b.Bucket(entriesBucket).Get(number))
 			if err != nil {
 				return err
 			}
@@ -234,7 +228,7 @@ func (s *Store) PruneEntries(ctx context.Context, journal string, before time.Ti
 		var old []host.Entry
 		cursor := entries.Cursor()
 		for k, v := cursor.First(); k != nil && len(old) < limit; k, v = cursor.Next() {
-			e, err := decodeEntry(k, v)
+			e, err := decodeEntry(journal, k, v)
 			if err != nil {
 				return err
 			}
@@ -259,24 +253,27 @@ func (s *Store) PruneEntries(ctx context.Context, journal string, before time.Ti
 }
 
 // checkJournal looks at every entry of a journal and at its key.
-func checkJournal(b *bolt.Bucket) error {
+func checkJournal(name []byte, b *bolt.Bucket) error {
 	keys, n := b.Bucket(entryKeysBucket), 0
-	var last time.Time
+	var last host.Entry
 	err := b.Bucket(entriesBucket).ForEach(func(k, v []byte) error {
-		e, err := decodeEntry(k, v)
+		e, err := decodeEntry(string(name), k, v)
 		if err != nil {
 			return err
 		}
-		if e.Time.Before(last) {
+		if e.Time.Before(last.Time) {
 			return fmt.Errorf("entry %d: its time is out of order", e.Number)
 		}
-		last = e.Time
+		last = e
 		n++
 		if keys.Get(entryKey(e.Key, e.Number)) == nil {
 			return fmt.Errorf("entry %d: its key is not listed", e.Number)
 		}
 		return nil
 	})
+	if newest := b.Bucket(entriesBucket).Sequence(); err == nil && last.Number > newest {
+		err = fmt.Errorf("entry %d: its number was not given out yet", last.Number)
+	}
 	if listed := keys.Stats().KeyN; err == nil && listed != n {
 		err = fmt.Errorf("%d keys are listed for %d entries", listed, n)
 	}

@@ -38,13 +38,14 @@ func (c *commit) append(a host.Addition) ([]host.ID, error) {
 	ids := make([]host.ID, len(a.Data))
 	for i, data := range a.Data {
 		ids[i] = first + host.ID(i)
-		if err := g.messages.Put(idKey(ids[i]), encodeMessage(at, a.Key, data)); err != nil {
+		key := idKey(ids[i])
+		if err := g.messages.Put(key, encodeMessage(key, at, a.Key, data)); err != nil {
 			return nil, err
 		}
 	}
 	if a.Key != "" {
 		known := addition{first: first, count: uint64(len(ids)), digest: digestData(a.Data)}
-		if err := g.keys.Put([]byte(a.Key), known.encode()); err != nil {
+		if err := g.keys.Put([]byte(a.Key), known.encode(a.Key)); err != nil {
 			return nil, err
 		}
 	}
@@ -54,12 +55,8 @@ func (c *commit) append(a host.Addition) ([]host.ID, error) {
 // repeated returns the ids of an addition that was made before, nil if it was
 // not.
 func (g *groupCommit) repeated(a host.Addition) ([]host.ID, error) {
-	value := g.keys.Get([]byte(a.Key))
-	if value == nil {
-		return nil, nil
-	}
-	known, err := decodeAddition(value)
-	if err != nil {
+	known, ok, err := findAddition(g.keys, g.messages, a.Key)
+	if !ok || err != nil {
 		return nil, err
 	}
 	if known.digest != digestData(a.Data) {
@@ -84,7 +81,7 @@ func (s *Store) Unread(ctx context.Context, g host.GroupName, limit, maxBytes in
 	return found, err
 }
 
-var errMissing = errors.New("is missing: the store is damaged")
+var errMissing = fmt.Errorf("%w: it is missing", host.ErrDamaged)
 
 // unread reads by a state or, if that is nil, by the one in the file.
 func (s *Store) unread(ctx context.Context, g host.GroupName, state *host.State, limit, maxBytes int) (found []host.Message, err error) {
@@ -94,9 +91,8 @@ func (s *Store) unread(ctx context.Context, g host.GroupName, state *host.State,
 			return nil
 		}
 		if state == nil {
-			state = new(host.State)
-			if err := state.UnmarshalBinary(bucket.Get(stateKey)); err != nil {
-				return err
+			if state, err = decodeState([]byte(g), bucket.Get(stateKey)); err != nil {
+				return fmt.Errorf("group %q: %w", g, err)
 			}
 		}
 		cursor := bucket.Bucket(messagesBucket).Cursor()
@@ -108,9 +104,12 @@ func (s *Store) unread(ctx context.Context, g host.GroupName, state *host.State,
 					return nil
 				}
 				if k == nil || keyID(k) != id {
-					return fmt.Errorf("message %d of %q %w", id, g, errMissing)
+					return fmt.Errorf("message %d of %q: %w", id, g, errMissing)
 				}
-				m, err := decodeMessage(id, v)
+				m, err := decodeMessage(k, v)
+				if err != nil && len(found) > 0 {
+					return nil // the next batch begins with it
+				}
 				if err != nil {
 					return fmt.Errorf("message %d of %q: %w", id, g, err)
 				}

@@ -50,7 +50,9 @@ type Store struct {
 	fullUntil time.Time
 }
 
-const schemaVersion = 1
+// schemaVersion is what is written. Schema 1 had no checksums but in journals and
+// bodies; its values are read where they are, and sealed when they are written.
+const schemaVersion = 2
 
 var (
 	metaBucket    = []byte("meta")
@@ -111,10 +113,13 @@ func Open(c Config) (*Store, error) {
 func (s *Store) prepare() (err error) {
 	defer recoverDamage(&err)()
 	// A file of an earlier version may lack buckets that came later.
-	known, missing := false, false
+	known, old := false, false
 	err = s.db.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if known = meta != nil; !known {
+			if k, _ := tx.Cursor().First(); k != nil {
+				return errDamaged
+			}
 			return nil
 		}
 		switch v := meta.Get(schemaKey); {
@@ -124,13 +129,16 @@ func (s *Store) prepare() (err error) {
 			return fmt.Errorf("%w of restante: its schema is %d and this program knows %d; use the newer version",
 				host.ErrNewer, v[0], schemaVersion)
 		}
+		old = meta.Get(schemaKey)[0] < schemaVersion
 		for _, name := range buckets() {
-			missing = missing || tx.Bucket(name) == nil
+			if tx.Bucket(name) == nil && !old {
+				return fmt.Errorf("%w: it has no %q", errDamaged, name)
+			}
 		}
 		groups := tx.Bucket(groupsBucket)
 		return groups.ForEachBucket(func(name []byte) error {
-			state := new(host.State)
-			if err := state.UnmarshalBinary(groups.Bucket(name).Get(stateKey)); err != nil {
+			state, err := decodeState(name, groups.Bucket(name).Get(stateKey))
+			if err != nil {
 				return fmt.Errorf("group %q: %w", name, err)
 			}
 			s.states[host.GroupName(name)] = state
@@ -140,7 +148,7 @@ func (s *Store) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if known && !missing {
+	if known && !old {
 		return nil
 	}
 	return s.db.Update(func(tx *bolt.Tx) error {

@@ -121,6 +121,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, host.ErrExternal):
 		reply.Status = http.StatusConflict
 		reply.Hint = "what the provider says of the user holds at each sign-in; \"restante users disable\" keeps the user out"
+	case errors.Is(err, host.ErrDamaged):
+		reply.Status = http.StatusInternalServerError
+		reply.Hint = "\"restante messages hold\" keeps a damaged message back, so that the others go on; the disk may be failing: \"restante verify\" looks at everything"
 	case errors.Is(err, host.ErrStoreFull):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"
@@ -215,7 +218,7 @@ func (s *Server) page(r *http.Request) (before uint64, limit int, err error) {
 }
 
 func shown(m host.Listed) Message {
-	return Message{ID: m.ID, Time: m.Time, Status: m.Status.String(), Key: m.Key, Data: m.Data}
+	return Message{ID: m.ID, Time: m.Time, Status: m.Status.String(), Key: m.Key, Data: m.Data, Damaged: m.Damaged}
 }
 
 func (s *Server) message(r *http.Request) (any, error) {
@@ -228,7 +231,7 @@ func (s *Server) message(r *http.Request) (any, error) {
 	}
 	m, err := s.Exchange.Store.Message(r.Context(), group(r), host.ID(id))
 	if err != nil {
-		return nil, fmt.Errorf("message %d of %q: %w", id, group(r), err)
+		return nil, err
 	}
 	return shown(m), nil
 }

@@ -53,6 +53,9 @@ type Message struct {
 	Status string          `json:"status"`
 	Key    string          `json:"key,omitempty"`
 	Data   json.RawMessage `json:"data"`
+	// Damaged says that the message does not match its checksum: no more than its
+	// id and status are known.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // Changed answers a change of messages.

@@ -154,8 +154,8 @@ func newVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check all that is stored against its checksums",
-		Long: `Check all that is stored: every message against the counts of its group, and every
-record and body of a delivery against its checksum. It reads all of it, while the
+		Long: `Check all that is stored against its checksum, and every message against the counts
+of its group. It reads all of it, while the
 daemon goes on; where none runs, it also checks how the pages of the file hang
 together. The exit status is 1 if anything is wrong.`,
 		Args: cobra.NoArgs,

@@ -52,7 +52,11 @@ func newMessagesList(flags *clientFlags) *cobra.Command {
 					}
 					row(w, "ID", "ADDED", "STATUS", "IDEMPOTENCY KEY", "DATA")
 					for _, m := range all {
-						row(w, m.ID, when(m.Time), m.Status, orDash(cell(m.Key, 20)), cell(string(m.Data[:min(len(m.Data), 400)]), 80))
+						data := string(m.Data[:min(len(m.Data), 400)])
+						if m.Damaged {
+							data = "damaged"
+						}
+						row(w, m.ID, when(m.Time), m.Status, orDash(cell(m.Key, 20)), cell(data, 80))
 					}
 				})
 				if len(all) == limit && all[limit-1].ID > 1 {
