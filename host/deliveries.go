@@ -134,22 +134,39 @@ func (d *Deliveries) write(ctx context.Context, batch string, delivery Delivery,
 	if err != nil {
 		return err
 	}
-	event := deliveryEvent{Fetched: &delivery}
 	for _, k := range known {
 		if k.ID == delivery.ID {
-			event = deliveryEvent{Again: &deliveryAgain{ID: k.ID, Times: 1, Last: delivery.Last, By: delivery.By}}
+			again := deliveryAgain{ID: k.ID, Times: 1, Last: delivery.Last, By: delivery.By}
+			return errors.Join(bodyErr, d.append(ctx, delivery.Group, batch, deliveryEvent{Again: &again}))
 		}
 	}
-	return errors.Join(bodyErr, d.append(ctx, delivery.Group, batch, event))
+	return errors.Join(bodyErr, d.first(ctx, batch, delivery))
 }
 
-func (d *Deliveries) append(ctx context.Context, g GroupName, batch string, event deliveryEvent) error {
-	value, err := json.Marshal(event)
+// first appends what is new: the record after the index, which may name a delivery
+// that there is not, but must not lack one.
+func (d *Deliveries) first(ctx context.Context, batch string, delivery Delivery) error {
+	ids, err := ParseRanges(delivery.IDs)
 	if err != nil {
 		return err
 	}
-	_, err = d.store.AppendEntry(ctx, deliveryJournal(g), Entry{Key: batch, Value: value}, false)
-	return err
+	entries, err := carriedEntries(delivery.Group, ids, delivery.ID)
+	if err != nil {
+		return err
+	}
+	record, err := deliveryEntry(delivery.Group, batch, deliveryEvent{Fetched: &delivery})
+	if err != nil {
+		return err
+	}
+	return d.store.AppendEntries(ctx, append(entries, record)...)
+}
+
+func (d *Deliveries) append(ctx context.Context, g GroupName, batch string, event deliveryEvent) error {
+	entry, err := deliveryEntry(g, batch, event)
+	if err != nil {
+		return err
+	}
+	return d.store.AppendEntries(ctx, entry)
 }
 
 // settle waits until what was fetched of a batch is on disk, and writes how often
@@ -197,9 +214,9 @@ func (d *Deliveries) takeAgain(batch string) (all []deliveryAgain) {
 	return all
 }
 
-// markEntry returns the entry that goes with the mark of a batch.
-func markEntry(g GroupName, batch string, by Caller) (JournalEntry, error) {
-	value, err := json.Marshal(deliveryEvent{Marked: &by})
+// deliveryEntry returns an entry of a batch.
+func deliveryEntry(g GroupName, batch string, event deliveryEvent) (JournalEntry, error) {
+	value, err := json.Marshal(event)
 	return JournalEntry{Journal: deliveryJournal(g), Entry: Entry{Key: batch, Value: value}}, err
 }
 
@@ -261,9 +278,11 @@ type ListedDelivery struct {
 // the newest one with a number below before, or from the newest of all if before
 // is 0.
 func (d *Deliveries) List(ctx context.Context, g GroupName, before uint64, limit int) ([]ListedDelivery, error) {
+	const step = 256 // most entries may be of marks
 	var all []ListedDelivery
-	for len(all) < limit {
-		entries, err := d.store.Entries(ctx, deliveryJournal(g), before, limit)
+	seen := map[string][]ListedDelivery{} // by batch
+	for {
+		entries, err := d.store.Entries(ctx, deliveryJournal(g), before, step)
 		if err != nil || len(entries) == 0 {
 			return all, err
 		}
@@ -273,19 +292,24 @@ func (d *Deliveries) List(ctx context.Context, g GroupName, before uint64, limit
 			if err := json.Unmarshal(e.Value, &event); err != nil {
 				return nil, fmt.Errorf("%w: entry %d: %w", ErrDamaged, e.Number, err)
 			}
-			if event.Fetched == nil || len(all) == limit {
+			if event.Fetched == nil {
 				continue
 			}
-			delivery, err := d.find(ctx, g, event.Fetched.ID)
-			if err != nil {
-				return nil, err
+			if len(all) == limit {
+				return all, nil
 			}
-			if delivery.Number == e.Number {
-				all = append(all, delivery)
+			if _, ok := seen[e.Key]; !ok {
+				if seen[e.Key], err = d.batch(ctx, g, e.Key); err != nil {
+					return nil, err
+				}
+			}
+			for _, delivery := range seen[e.Key] {
+				if delivery.Number == e.Number {
+					all = append(all, delivery)
+				}
 			}
 		}
 	}
-	return all, nil
 }
 
 // Delivery returns one delivery of a group, or ErrNoRecord.
@@ -346,11 +370,15 @@ func (d *Deliveries) Prune(ctx context.Context, g GroupName, r Retention) (entri
 		if entries += e; err != nil {
 			return entries, bodies, err
 		}
+		c, err := d.store.PruneEntries(ctx, carriedJournal(g), d.now().Add(-r.Records), step)
+		if err != nil {
+			return entries, bodies, err
+		}
 		b, err := d.store.PruneBodies(ctx, g, d.now().Add(-r.Bodies), r.BodyBytes, step)
 		if bodies += b; err != nil {
 			return entries, bodies, err
 		}
-		done = e < step && b < step
+		done = e < step && c < step && b < step
 	}
 	return entries, bodies, nil
 }

@@ -63,7 +63,7 @@ func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token, rejection
 		if err := x.Deliveries.settle(ctx, g, batch); err != nil {
 			return Marked{}, err
 		}
-		entry, err := markEntry(g, batch, by)
+		entry, err := deliveryEntry(g, batch, deliveryEvent{Marked: &by})
 		if err != nil {
 			return Marked{}, err
 		}

@@ -141,7 +141,7 @@ func (c *Client) Messages(ctx context.Context, g host.GroupName, before host.ID,
 	return reply, err
 }
 
-// Message returns one message.
+// Message returns one message and the deliveries that carried it.
 func (c *Client) Message(ctx context.Context, g host.GroupName, id host.ID) (reply Message, err error) {
 	err = c.call(ctx, "GET", messagesPath(g)+"/"+strconv.FormatUint(uint64(id), 10), nil, nil, &reply)
 	return reply, err

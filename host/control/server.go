@@ -233,8 +233,13 @@ func (s *Server) message(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shown(m), nil
+	reply := shown(m)
+	reply.Deliveries, err = s.Exchange.Deliveries.Carrying(r.Context(), group(r), m.ID, maxShown)
+	return reply, err
 }
+
+// maxShown is how many deliveries are shown with a message.
+const maxShown = 20
 
 func (s *Server) preview(r *http.Request) (any, error) {
 	ids, err := host.ParseRanges(r.URL.Query().Get("ids"))

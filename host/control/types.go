@@ -56,6 +56,9 @@ type Message struct {
 	// Damaged says that the message does not match its checksum: no more than its
 	// id and status are known.
 	Damaged bool `json:"damaged,omitempty"`
+	// Deliveries are the newest of those that carried it; a list of messages has
+	// none.
+	Deliveries []host.ListedDelivery `json:"deliveries,omitempty"`
 }
 
 // Changed answers a change of messages.

@@ -38,7 +38,16 @@ with the very bytes that were made of it, however often it was fetched.`,
 				if err != nil {
 					return err
 				}
-				return flags.print(cmd.OutOrStdout(), all, func(w io.Writer) { printDeliveries(w, all, limit) })
+				return flags.print(cmd.OutOrStdout(), all, func(w io.Writer) {
+					if len(all) == 0 {
+						row(w, "Nothing has left yet.")
+						return
+					}
+					printDeliveries(w, all)
+					if len(all) == limit {
+						fmt.Fprintf(w, "Older ones: --before %d\n", all[len(all)-1].Number)
+					}
+				})
 			})
 		},
 	}
@@ -47,17 +56,10 @@ with the very bytes that were made of it, however often it was fetched.`,
 	return cmd
 }
 
-func printDeliveries(w io.Writer, all []host.ListedDelivery, limit int) {
-	if len(all) == 0 {
-		row(w, "Nothing has left yet.")
-		return
-	}
+func printDeliveries(w io.Writer, all []host.ListedDelivery) {
 	row(w, "FETCHED", "TIMES", "MARKED", "MESSAGES", "BYTES", "PLUGIN", "KEY", "ID")
 	for _, d := range all {
 		row(w, when(d.Last), d.Fetches, when(d.Marked), cell(d.IDs, 30), d.Size, cell(writer(d.Delivery), 40), orDash(d.By.Key), d.ID)
-	}
-	if len(all) == limit {
-		fmt.Fprintf(w, "Older ones: --before %d\n", all[len(all)-1].Number)
 	}
 }
 

@@ -47,6 +47,9 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("show prints no %q:\n%s", want, out)
 		}
 	}
+	if out := must(t, "", "messages", "show", "csv", "2", "--data", d.data); !strings.Contains(out, id) || !strings.Contains(out, `"a": 2`) {
+		t.Errorf("messages show prints\n%s", out)
+	}
 	if out := deliveries("body", "csv", id); out != string(r.body) {
 		t.Errorf("body prints %q, %q was fetched", out, r.body)
 	}

@@ -81,7 +81,7 @@ func orDash(s string) string {
 func newMessagesShow(flags *clientFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show GROUP ID",
-		Short: "Print one message as it is stored",
+		Short: "Print one message as it is stored, and the deliveries that carried it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, err := groupArgument(args[0])
@@ -105,6 +105,9 @@ func newMessagesShow(flags *clientFlags) *cobra.Command {
 					var pretty bytes.Buffer
 					if json.Indent(&pretty, m.Data, "", "  ") == nil {
 						fmt.Fprintln(w, pretty.String())
+					}
+					if len(m.Deliveries) > 0 {
+						printDeliveries(w, m.Deliveries)
 					}
 				})
 			})
