@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -40,6 +41,16 @@ const (
 // String returns "unread", "read" or "held".
 func (s Status) String() string {
 	return [...]string{"unread", "read", "held"}[s]
+}
+
+// ParseStatus reads what String writes.
+func ParseStatus(text string) (Status, error) {
+	for _, s := range []Status{Unread, Read, Held} {
+		if s.String() == text {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a status: it is unread, read or held", text)
 }
 
 // Listed is a message together with its status when it was looked at.

@@ -134,9 +134,12 @@ func (c *Client) Add(ctx context.Context, r host.AddRequest) ([]host.ID, error) 
 	return reply.IDs, err
 }
 
-// Messages lists messages newest first; see host.History.
-func (c *Client) Messages(ctx context.Context, g host.GroupName, before host.ID, limit int) (reply []Message, err error) {
+// Messages lists messages newest first; see host.History.List.
+func (c *Client) Messages(ctx context.Context, g host.GroupName, before host.ID, limit int, only ...host.Status) (reply []Message, err error) {
 	query := url.Values{"before": {strconv.FormatUint(uint64(before), 10)}, "limit": {strconv.Itoa(limit)}}
+	for _, status := range only {
+		query.Add("status", status.String())
+	}
 	err = c.call(ctx, "GET", messagesPath(g), query, nil, &reply)
 	return reply, err
 }

@@ -196,7 +196,15 @@ func (s *Server) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	listed, err := s.Exchange.Store.List(r.Context(), group(r), host.ID(before), limit)
+	var only []host.Status
+	for _, text := range r.URL.Query()["status"] {
+		status, err := host.ParseStatus(text)
+		if err != nil {
+			return nil, err
+		}
+		only = append(only, status)
+	}
+	listed, err := s.Exchange.Store.List(r.Context(), group(r), host.ID(before), limit, only...)
 	all := make([]Message, len(listed))
 	for i, m := range listed {
 		all[i] = shown(m)

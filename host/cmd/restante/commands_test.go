@@ -45,7 +45,9 @@ func TestCommands(t *testing.T) {
 			check("", `(?s)"token": "preview".*"a": 1`, "messages", "preview", "plain", fmt.Sprint(id+1))
 			check("", fmt.Sprintf(`^Made unread: 0, Unread: %d\n$`, id+4), "messages", "unread", "plain", "1-99")
 			check("", fmt.Sprintf(`^Held: 1, Unread: %d\n$`, id+3), "messages", "hold", "plain", fmt.Sprint(id+1))
+			check("", fmt.Sprintf(`^ID[^\n]*\n%d +\S+ \S+ +held [^\n]*\n$`, id+1), "messages", "list", "plain", "--status", "held,read")
 			check("", fmt.Sprintf(`^Made unread: 1, Unread: %d\n$`, id+4), "messages", "unread", "plain", "1-99")
+			check("", `^\[\]\n$`, "messages", "list", "plain", "--status", "held", "--json")
 			check("", `^Deleted: 0\n$`, "messages", "prune", "plain", "--before", "1d")
 			key := strings.TrimSpace(must(t, "", "keys", "create", "--group", "plain", "--allow", "poll", "--note", mode, "--expires", "90d", "--data", d.data))
 			if !regexp.MustCompile(`^rk_[a-z2-7]{8}_[a-z2-7]{26}$`).MatchString(key) {
@@ -76,6 +78,7 @@ func TestCommands(t *testing.T) {
 		"plugins, no daemon":   {"", []string{"plugins", "list"}, []string{"no daemon is running", "restante serve"}},
 		"a missing message":    {"", []string{"messages", "show", "plain", "99"}, []string{`message 99 of "plain": no such message`}},
 		"bad ids":              {"", []string{"messages", "unread", "plain", "x"}, []string{`"x" is not an id`}},
+		"a bad status":         {"", []string{"messages", "list", "plain", "--status", "lost"}, []string{`"lost" is not a status`}},
 		"a bad limit":          {"", []string{"messages", "list", "plain", "--limit", "0"}, []string{"limit must be a number from 1 to 1000"}},
 		"prune without a time": {"", []string{"messages", "prune", "plain"}, []string{`"before" not set`, "usage: restante messages prune GROUP"}},
 		"a bad time":           {"", []string{"messages", "prune", "plain", "--before", "soon"}, []string{`"soon" is not a time`}},

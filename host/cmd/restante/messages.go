@@ -35,13 +35,22 @@ func newMessages() *cobra.Command {
 func newMessagesList(flags *clientFlags) *cobra.Command {
 	var before uint64
 	var limit int
+	var status []string
 	cmd := &cobra.Command{
 		Use:   "list GROUP",
 		Short: "List a group's messages, newest first",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var only []host.Status
+			for _, text := range status {
+				s, err := host.ParseStatus(text)
+				if err != nil {
+					return err
+				}
+				only = append(only, s)
+			}
 			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
-				all, err := c.Messages(cmd.Context(), g, host.ID(before), limit)
+				all, err := listMessages(cmd.Context(), c, g, host.ID(before), limit, only)
 				if err != nil {
 					return err
 				}
@@ -68,7 +77,21 @@ func newMessagesList(flags *clientFlags) *cobra.Command {
 	}
 	cmd.Flags().Uint64Var(&before, "before", 0, "only messages with a smaller id")
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many, from 1 to 1000")
+	cmd.Flags().StringSliceVar(&status, "status", nil, "only messages that are unread, read or held; several with commas")
 	return cmd
+}
+
+// listMessages asks until it has the limit: a list of large messages comes in parts.
+func listMessages(ctx context.Context, c *control.Client, g host.GroupName, before host.ID, limit int, only []host.Status) ([]control.Message, error) {
+	all := []control.Message{}
+	for {
+		part, err := c.Messages(ctx, g, before, limit-len(all), only...)
+		all = append(all, part...)
+		if err != nil || len(part) == 0 || len(all) == limit || part[len(part)-1].ID == 1 {
+			return all, err
+		}
+		before = part[len(part)-1].ID
+	}
 }
 
 func orDash(s string) string {
