@@ -16,8 +16,8 @@ import (
 // Inbox keeps what is wrong until a person has seen it or it is over: the error
 // inbox. What is wrong with the same thing in the same way is one report that
 // counts, so the inbox stays short however often it happens. It is safe for
-// concurrent use, and keeps nothing in memory that another daemon on the same
-// store would have to know.
+// concurrent use, also by several daemons on one store: in memory it has only
+// what it has counted and not written yet.
 type Inbox struct {
 	store interface {
 		Records
@@ -25,95 +25,107 @@ type Inbox struct {
 	}
 	now func() time.Time
 
+	writing sync.Mutex // held while a report is changed
+
 	mu      sync.Mutex
-	pending map[string]*ErrorReport // by subject: counted, and not written yet
+	counted map[string]*countedReport // by subject
+}
+
+// countedReport is what was raised of a subject and is not written yet, if Times
+// is not 0.
+type countedReport struct {
+	ErrorReport
+	// since is when the subject was last written, and zero if what comes next has
+	// to be written at once.
+	since time.Time
 }
 
 const (
 	inboxBucket  = "errors"
 	inboxJournal = "errors"
-	// inboxPause is how long a report that comes again and again is only counted
-	// in memory.
+	// inboxPause is for how long what is raised again is only counted.
 	inboxPause = time.Minute
-	// inboxTries is how often a change is tried again after somebody else's.
-	inboxTries = 5
+	// inboxTries is how often a change is tried when others get in between.
+	inboxTries = 20
 )
 
 // NewInbox returns the inbox of a store.
 func NewInbox(store Store, now func() time.Time) *Inbox {
-	return &Inbox{store: store, now: now, pending: map[string]*ErrorReport{}}
+	return &Inbox{store: store, now: now, counted: map[string]*countedReport{}}
 }
 
-// Raise reports what is wrong. ID, times and all that people decide are the
-// inbox's to fill in. What is raised again shortly after is only counted: see
-// Flush.
+// Raise reports what is wrong; the inbox fills in ID, times, and what people
+// decide. It is on disk when Raise returns, unless the same was raised within a
+// minute: then it is only counted, until Flush. So is what can't be written,
+// beside the error.
 func (i *Inbox) Raise(ctx context.Context, r ErrorReport) error {
 	now := i.now().UTC()
 	r.Times, r.First, r.Last = max(r.Times, 1), now, now
+	r.Lasting, r.Plugin = r.Kind.Lasting(), limited(r.Plugin, maxReportPlugin)
 	r.Title, r.Details = limited(r.Title, maxReportTitle), limited(r.Details, maxReportDetails)
 	subject := r.subject()
 	i.mu.Lock()
-	if p := i.pending[subject]; p != nil && now.Sub(p.First) < inboxPause && p.Title == r.Title {
-		p.merge(r)
+	c := i.counted[subject]
+	if c == nil {
+		c = &countedReport{ErrorReport: ErrorReport{Kind: r.Kind, Group: r.Group, Plugin: r.Plugin}}
+		i.counted[subject] = c
+	}
+	c.merge(r)
+	if pause := now.Sub(c.since); pause >= 0 && pause < inboxPause {
 		i.mu.Unlock()
 		return nil
 	}
+	c.since = time.Time{}
 	i.mu.Unlock()
-	return i.raise(ctx, subject, r)
-}
-
-// raise writes a report and what was counted of the same subject, and has what
-// comes after it counted.
-func (i *Inbox) raise(ctx context.Context, subject string, r ErrorReport) error {
-	i.mu.Lock()
-	if p := i.pending[subject]; p != nil && p.Times > 0 {
-		counted := *p
-		counted.merge(r)
-		r = counted
-	}
-	i.pending[subject] = &ErrorReport{Kind: r.Kind, Group: r.Group, Plugin: r.Plugin, Title: r.Title, Lasting: r.Lasting, First: i.now().UTC()}
-	i.mu.Unlock()
-	return i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
-		if known == nil {
-			known = &ErrorReport{ID: strings.ToLower(rand.Text()[:10]), Kind: r.Kind, Group: r.Group, Plugin: r.Plugin}
-		}
-		known.merge(r)
-		return known
-	})
+	return i.write(ctx, subject)
 }
 
 // Flush writes what was only counted. Call it now and then, and before the store
 // is closed.
 func (i *Inbox) Flush(ctx context.Context) error {
+	now := i.now()
+	var subjects []string
 	i.mu.Lock()
-	all := map[string]ErrorReport{}
-	for subject, p := range i.pending {
-		if p.Times > 0 {
-			all[subject] = *p
+	for subject, c := range i.counted {
+		if c.Times > 0 {
+			subjects = append(subjects, subject)
+		} else if now.Sub(c.since) >= inboxPause {
+			delete(i.counted, subject)
 		}
-		delete(i.pending, subject)
 	}
 	i.mu.Unlock()
+	slices.Sort(subjects)
 	var errs []error
-	for subject, r := range all {
-		errs = append(errs, i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
-			if known != nil {
-				known.merge(r)
-			}
-			return known // what has ended since is told
-		}))
+	for _, subject := range subjects {
+		errs = append(errs, i.write(ctx, subject))
 	}
 	return errors.Join(errs...)
 }
 
+// write writes what was counted of a subject. What is raised shortly after is
+// counted again.
+func (i *Inbox) write(ctx context.Context, subject string) error {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	open := false
+	err := i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
+		open = known != nil
+		return known
+	})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c := i.counted[subject]; err == nil && open && c != nil && c.Times == 0 {
+		c.since = i.now()
+	}
+	return err
+}
+
 // End says that what lasted is over, if it was reported at all.
 func (i *Inbox) End(ctx context.Context, kind ErrorKind, g GroupName, plugin string) error {
-	subject := ErrorReport{Kind: kind, Group: g, Plugin: plugin}.subject()
-	i.mu.Lock()
-	delete(i.pending, subject)
-	i.mu.Unlock()
-	return i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
-		if known != nil && known.Ended.IsZero() {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	return i.change(ctx, subjectOf(kind, g, plugin), func(known *ErrorReport) *ErrorReport {
+		if known != nil && known.lasts() {
 			known.Ended = i.now().UTC()
 		}
 		return known
@@ -121,41 +133,52 @@ func (i *Inbox) End(ctx context.Context, kind ErrorKind, g GroupName, plugin str
 }
 
 // Acknowledge notes who has seen a report. One that lasts stays, and counts
-// silently, until it is over; others are done with. Acknowledging it again
-// changes nothing. It fails with ErrNoRecord.
+// silently, until it is over; others are done with. Acknowledging it again, or
+// what is over, changes nothing. It fails with ErrNoRecord.
 func (i *Inbox) Acknowledge(ctx context.Context, id, by string) (ErrorReport, error) {
-	found, subject, err := i.find(ctx, id)
-	if err != nil || subject == "" || !found.Acknowledged.IsZero() {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	found, open, err := i.find(ctx, id)
+	if err != nil || !open {
 		return found, err
 	}
-	err = i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
-		if known != nil && known.ID == id && known.Acknowledged.IsZero() {
-			known.Acknowledged, known.AcknowledgedBy = i.now().UTC(), by
+	err = i.change(ctx, found.subject(), func(known *ErrorReport) *ErrorReport {
+		if known != nil && known.ID == id {
+			if known.Unacknowledged() {
+				known.Acknowledged, known.AcknowledgedBy = i.now().UTC(), limited(by, maxReportPlugin)
+			}
 			found = *known
 		}
 		return known
 	})
+	if err == nil && found.Unacknowledged() { // somebody else was quicker
+		return i.Report(ctx, id)
+	}
 	return found, err
 }
 
-// Reopen has a report count as not seen. It fails with ErrNoRecord, and with
-// ErrConflict if the same is wrong again since and has a report of its own.
+// Reopen has a report count as not seen; then it stays until it is acknowledged,
+// also if it is over. It fails with ErrNoRecord, and with ErrConflict if the same
+// is wrong again since and has a report of its own.
 func (i *Inbox) Reopen(ctx context.Context, id string) (ErrorReport, error) {
-	found, subject, err := i.find(ctx, id)
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	found, _, err := i.find(ctx, id)
 	if err != nil {
 		return ErrorReport{}, err
 	}
-	found.Acknowledged, found.AcknowledgedBy = time.Time{}, ""
-	found.Reopened = true
-	if subject == "" {
-		subject = found.subject()
-	}
-	taken := false
-	err = i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
+	taken, done := false, found
+	err = i.change(ctx, found.subject(), func(known *ErrorReport) *ErrorReport {
 		if taken = known != nil && known.ID != id; taken {
 			return known
 		}
-		return &found
+		if known == nil {
+			again := done
+			known = &again
+		}
+		known.Acknowledged, known.AcknowledgedBy, known.Reopened = time.Time{}, "", true
+		found = *known
+		return known
 	})
 	if err == nil && taken {
 		err = fmt.Errorf("error %s can't be reopened: there is a newer one of its kind: %w", id, ErrConflict)
@@ -163,44 +186,98 @@ func (i *Inbox) Reopen(ctx context.Context, id string) (ErrorReport, error) {
 	return found, err
 }
 
-// change changes the report of a subject, nil if there is none. What is done with
-// goes to the journal.
+// change adds what was counted of a subject to its report and changes it; the
+// report is nil if there is none. What is done with goes to the journal. i.writing
+// is held.
 func (i *Inbox) change(ctx context.Context, subject string, change func(*ErrorReport) *ErrorReport) error {
-	for try := 0; ; try++ {
-		record, err := i.store.Record(ctx, inboxBucket, subject)
-		var known *ErrorReport
-		switch {
-		case errors.Is(err, ErrNoRecord):
-			record = Record{Key: subject}
-		case err != nil:
-			return fmt.Errorf("read the error inbox: %w", err)
-		default:
-			if known, err = decodeReport(record.Value); err != nil {
-				return err
-			}
+	counted := i.take(subject)
+	for try := 1; ; try++ {
+		err := i.tryChange(ctx, subject, func(known *ErrorReport) *ErrorReport { return change(counted.onto(known)) })
+		if errors.Is(err, ErrConflict) && try < inboxTries {
+			continue
 		}
-		next := change(known)
-		if next == nil {
-			return nil
-		}
-		value, err := json.Marshal(next)
 		if err != nil {
-			return err
+			i.putBack(subject, counted)
+			return fmt.Errorf("write the error inbox: %w", err)
 		}
-		switch {
-		case next.done():
-			// A crash between the two leaves the report in both; it is ended again.
-			if _, err = i.store.AppendEntry(ctx, inboxJournal, Entry{Key: next.ID, Value: value}, false); err == nil && record.Revision != 0 {
-				err = i.store.DeleteRecord(ctx, inboxBucket, record)
-			}
-		case string(value) != string(record.Value):
-			record.Value = value
-			_, err = i.store.PutRecord(ctx, inboxBucket, record)
-		}
-		if !errors.Is(err, ErrConflict) || try == inboxTries {
-			return err
-		}
+		return nil
 	}
+}
+
+func (i *Inbox) tryChange(ctx context.Context, subject string, change func(*ErrorReport) *ErrorReport) error {
+	record, err := i.store.Record(ctx, inboxBucket, subject)
+	var known *ErrorReport
+	if errors.Is(err, ErrNoRecord) {
+		record = Record{Key: subject}
+	} else if err != nil {
+		return err
+	} else if known, err = decodeReport(record.Value); err != nil {
+		return err
+	}
+	next := change(known)
+	if next == nil {
+		return nil
+	}
+	value, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if next.done() {
+		// A crash between the two leaves the report in both places. It counts as
+		// open, and is done with once more.
+		_, err = i.store.AppendEntry(ctx, inboxJournal, Entry{Key: next.ID, Value: value}, false)
+		if err == nil && record.Revision != 0 {
+			err = i.store.DeleteRecord(ctx, inboxBucket, record)
+		}
+		return err
+	}
+	if string(value) != string(record.Value) {
+		record.Value = value
+		_, err = i.store.PutRecord(ctx, inboxBucket, record)
+	}
+	return err
+}
+
+// take returns what was counted of a subject. What is raised from now on is
+// written.
+func (i *Inbox) take(subject string) countedReport {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	c := i.counted[subject]
+	if c == nil {
+		return countedReport{}
+	}
+	taken := *c
+	i.counted[subject] = &countedReport{ErrorReport: ErrorReport{Kind: c.Kind, Group: c.Group, Plugin: c.Plugin}}
+	return taken
+}
+
+// putBack counts again what could not be written.
+func (i *Inbox) putBack(subject string, counted countedReport) {
+	if counted.Times == 0 {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c := i.counted[subject]; c != nil {
+		counted.merge(c.ErrorReport)
+	}
+	i.counted[subject] = &counted
+}
+
+// onto adds what was counted to a report, which it makes if there is none.
+func (c countedReport) onto(known *ErrorReport) *ErrorReport {
+	if c.Times == 0 {
+		return known
+	}
+	if known == nil {
+		if c.Lasting && !c.since.IsZero() {
+			return nil // another daemon has seen the end of it
+		}
+		known = &ErrorReport{ID: strings.ToLower(rand.Text()[:10]), Kind: c.Kind, Group: c.Group, Plugin: c.Plugin}
+	}
+	known.merge(c.ErrorReport)
+	return known
 }
 
 // Open returns the reports that are not done with, the newest first.
@@ -217,8 +294,8 @@ func (i *Inbox) Open(ctx context.Context) ([]ErrorReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p := i.pending[record.Key]; p != nil && p.Times > 0 {
-			r.merge(*p)
+		if c := i.counted[record.Key]; c != nil {
+			r.merge(c.ErrorReport)
 		}
 		all = append(all, *r)
 	}
@@ -226,10 +303,10 @@ func (i *Inbox) Open(ctx context.Context) ([]ErrorReport, error) {
 	return all, nil
 }
 
-// ListedReport is a report that is done with, and its place in the list.
+// ListedReport is a report and its place in the list of those that are done with.
 type ListedReport struct {
-	// Number is what to list on from.
-	Number uint64 `json:"number"`
+	// Number is what to list on from; 0 for an open one.
+	Number uint64 `json:"number,omitempty"`
 	ErrorReport
 }
 
@@ -240,26 +317,25 @@ func (i *Inbox) Done(ctx context.Context, before uint64, limit int) ([]ListedRep
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	for _, r := range open {
-		seen[r.ID] = true
-	}
 	var all []ListedReport
 	for len(all) < limit {
 		entries, err := i.store.Entries(ctx, inboxJournal, before, limit)
-		if err != nil || len(entries) == 0 {
-			return all, err
+		if err != nil {
+			return nil, fmt.Errorf("read the error inbox: %w", err)
+		}
+		if len(entries) == 0 {
+			break
 		}
 		for _, e := range entries {
 			before = e.Number
-			if len(all) == limit {
-				break
+			if slices.ContainsFunc(open, func(r ErrorReport) bool { return r.ID == e.Key }) {
+				continue // it was reopened
 			}
 			last, err := i.last(ctx, e.Key)
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrNoRecord) { // pruned meanwhile
 				return nil, err
 			}
-			if last.Number == e.Number && !seen[e.Key] { // it was done with more than once
+			if last.Number == e.Number && len(all) < limit { // it may have been done with before
 				all = append(all, last)
 			}
 		}
@@ -271,7 +347,7 @@ func (i *Inbox) Done(ctx context.Context, before uint64, limit int) ([]ListedRep
 func (i *Inbox) last(ctx context.Context, id string) (ListedReport, error) {
 	entries, err := i.store.EntriesOf(ctx, inboxJournal, id, maxEvents)
 	if err != nil {
-		return ListedReport{}, err
+		return ListedReport{}, fmt.Errorf("read the error inbox: %w", err)
 	}
 	if len(entries) == 0 {
 		return ListedReport{}, fmt.Errorf("error %q: %w", id, ErrNoRecord)
@@ -290,19 +366,19 @@ func (i *Inbox) Report(ctx context.Context, id string) (ErrorReport, error) {
 	return r, err
 }
 
-// find returns a report and, if it is not done with, its subject.
-func (i *Inbox) find(ctx context.Context, id string) (_ ErrorReport, subject string, err error) {
-	open, err := i.Open(ctx)
+// find returns a report, and whether it is open.
+func (i *Inbox) find(ctx context.Context, id string) (_ ErrorReport, open bool, err error) {
+	all, err := i.Open(ctx)
 	if err != nil {
-		return ErrorReport{}, "", err
+		return ErrorReport{}, false, err
 	}
-	for _, r := range open {
+	for _, r := range all {
 		if r.ID == id {
-			return r, r.subject(), nil
+			return r, true, nil
 		}
 	}
 	done, err := i.last(ctx, id)
-	return done.ErrorReport, "", err
+	return done.ErrorReport, false, err
 }
 
 // Prune deletes reports that were done with before a time.

@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,8 +12,8 @@ import (
 // ErrorKind says what sort of thing is wrong.
 type ErrorKind string
 
-// What can be wrong. The first ones last until they are over, the others happened
-// and stay in the inbox until somebody acknowledges them.
+// What can be wrong. Those up to ErrorDisk last until they are over; the others
+// happened, and stay in the inbox until somebody acknowledges them.
 const (
 	// ErrorBlocked: a queue can't be formatted, and its messages wait.
 	ErrorBlocked ErrorKind = "blocked"
@@ -38,6 +39,23 @@ const (
 	ErrorRecord ErrorKind = "record"
 )
 
+// ErrorKinds returns all kinds, those that last first.
+func ErrorKinds() []ErrorKind {
+	return []ErrorKind{
+		ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorPlugin, ErrorDisk,
+		ErrorHeld, ErrorRejected, ErrorBatch, ErrorRecord,
+	}
+}
+
+// Lasting tells whether what is wrong is over by itself when its cause is.
+func (k ErrorKind) Lasting() bool {
+	switch k {
+	case ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorPlugin, ErrorDisk:
+		return true
+	}
+	return false
+}
+
 // ErrorReport is what is wrong with one thing in one way: an entry of the error
 // inbox.
 type ErrorReport struct {
@@ -50,15 +68,14 @@ type ErrorReport struct {
 	Title string `json:"title"`
 	// Details may quote messages. At most 16 KiB are kept.
 	Details string `json:"details,omitempty"`
-	// Messages are those that it is about, the newest reports last; at most 100
-	// are kept.
+	// Messages are those that it is about, each once, the last reported last; at
+	// most 100 are kept, and of their reasons 1,000 bytes.
 	Messages []Rejection `json:"messages,omitempty"`
 	// First and Last are when it happened first and last, Times how often.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	Times uint64    `json:"times"`
-	// Lasting says that it is over by itself when the cause is; Ended is when that
-	// was, or zero.
+	// Lasting is that of the kind; Ended is when what lasted was over, or zero.
 	Lasting bool      `json:"lasting,omitempty"`
 	Ended   time.Time `json:"ended,omitzero"`
 	// Acknowledged is when somebody had seen it, or zero, and AcknowledgedBy who.
@@ -69,63 +86,84 @@ type ErrorReport struct {
 	Reopened bool `json:"reopened,omitempty"`
 }
 
+// Limits of a report. JSON needs up to six bytes for one, and all of it must fit
+// into an entry of a journal.
 const (
 	maxReportTitle    = 500
 	maxReportDetails  = 16 << 10
 	maxReportMessages = 100
+	maxReportReason   = 1000
+	maxReportPlugin   = 255
 )
 
 // subject is what the report is about: its key in the store.
-func (r ErrorReport) subject() string {
-	return fmt.Sprintf("%s/%s/%s", r.Kind, r.Group, r.Plugin)
+func (r *ErrorReport) subject() string {
+	return subjectOf(r.Kind, r.Group, r.Plugin)
 }
 
-// merge adds what happened again.
-func (r *ErrorReport) merge(again ErrorReport) {
-	if again.Times == 0 {
-		return
-	}
-	r.Times += again.Times
-	if r.Times == again.Times { // the first to be counted here
-		r.First = again.First
-	}
-	if again.Last.After(r.Last) {
-		r.Last = again.Last
-	}
-	r.Title, r.Ended, r.Lasting = again.Title, again.Ended, again.Lasting
-	if again.Details != "" {
-		r.Details = again.Details
-	}
-	for _, m := range again.Messages {
-		for i, known := range r.Messages {
-			if known.ID == m.ID {
-				r.Messages = append(r.Messages[:i:i], r.Messages[i+1:]...)
-				break
-			}
-		}
-		r.Messages = append(r.Messages, Rejection{ID: m.ID, Reason: limited(m.Reason, 2000)})
-	}
-	if over := len(r.Messages) - maxReportMessages; over > 0 {
-		r.Messages = append([]Rejection(nil), r.Messages[over:]...)
-	}
+// subjectOf makes the key of a report. The name of a plugin's file may be
+// anything, and a report is kept as text.
+func subjectOf(kind ErrorKind, g GroupName, plugin string) string {
+	return fmt.Sprintf("%s/%s/%s", kind, g, limited(plugin, maxReportPlugin))
 }
+
+// lasts tells that it is wrong now, as far as is known.
+func (r *ErrorReport) lasts() bool { return r.Lasting && r.Ended.IsZero() }
+
+// Unacknowledged tells whether nobody has seen it yet.
+func (r *ErrorReport) Unacknowledged() bool { return r.Acknowledged.IsZero() }
 
 // done tells whether nobody has to look at it any more.
 func (r *ErrorReport) done() bool {
-	seen := !r.Acknowledged.IsZero()
+	seen := !r.Unacknowledged()
 	if r.Lasting {
 		return !r.Ended.IsZero() && (seen || !r.Reopened)
 	}
 	return seen
 }
 
-// Unacknowledged tells whether nobody has seen it yet.
-func (r *ErrorReport) Unacknowledged() bool { return r.Acknowledged.IsZero() }
+// merge adds what happened again, or for the first time if r has not counted any.
+func (r *ErrorReport) merge(again ErrorReport) {
+	if again.Times == 0 {
+		return
+	}
+	if r.Times == 0 {
+		r.First = again.First
+	}
+	r.Times += again.Times
+	if again.Last.After(r.Last) {
+		r.Last = again.Last
+	}
+	r.Title, r.Lasting, r.Ended = again.Title, again.Lasting, time.Time{}
+	if again.Details != "" {
+		r.Details = again.Details
+	}
+	r.addMessages(again.Messages)
+}
+
+func (r *ErrorReport) addMessages(more []Rejection) {
+	more = more[max(0, len(more)-maxReportMessages):]
+	all := make([]Rejection, 0, len(r.Messages)+len(more))
+	for _, known := range r.Messages {
+		if !slices.ContainsFunc(more, func(m Rejection) bool { return m.ID == known.ID }) {
+			all = append(all, known)
+		}
+	}
+	for i, m := range more {
+		if !slices.ContainsFunc(more[i+1:], func(later Rejection) bool { return later.ID == m.ID }) {
+			all = append(all, Rejection{ID: m.ID, Reason: limited(m.Reason, maxReportReason)})
+		}
+	}
+	r.Messages = nil
+	if all = all[max(0, len(all)-maxReportMessages):]; len(all) > 0 {
+		r.Messages = all
+	}
+}
 
 func decodeReport(value []byte) (*ErrorReport, error) {
 	var r ErrorReport
-	if err := json.Unmarshal(value, &r); err != nil || r.ID == "" {
-		return nil, fmt.Errorf("%w: a report of the error inbox is malformed: %v", ErrDamaged, err)
+	if err := json.Unmarshal(value, &r); err != nil {
+		return nil, fmt.Errorf("%w: a report of the error inbox is malformed: %w", ErrDamaged, err)
 	}
 	return &r, nil
 }
