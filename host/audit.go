@@ -11,8 +11,8 @@ import (
 type AuditEntry struct {
 	// Time is when it was written down: before what it tells of was done or shown.
 	Time time.Time `json:"time"`
-	// Who is the name of a user, or LocalOperator, and From the address that the
-	// request came from.
+	// Who is the name of a user, and From the address that the request came from.
+	// For LocalOperator that is the name of the system's user, if it is known.
 	Who  string `json:"who"`
 	From string `json:"from,omitempty"`
 	// Action is a constant phrase, such as "messages made unread".
@@ -31,7 +31,12 @@ const LocalOperator = "local operator"
 // Audit keeps who has changed or looked at what. It is safe for concurrent use.
 type Audit struct{ journals Journals }
 
-const auditJournal = "audit"
+const (
+	auditJournal = "audit"
+	// auditStep is how many entries are read at once, at least, to find those of a
+	// group.
+	auditStep = 100
+)
 
 // NewAudit returns the audit log of a store.
 func NewAudit(journals Journals) *Audit { return &Audit{journals} }
@@ -60,18 +65,34 @@ type ListedAudit struct {
 }
 
 // List returns entries newest first, from the newest one with a number below
-// before, or from the newest of all if before is 0.
-func (a *Audit) List(ctx context.Context, before uint64, limit int) ([]ListedAudit, error) {
-	entries, err := a.journals.Entries(ctx, auditJournal, before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", err)
+// before, or from the newest of all if before is 0; if g is not empty those of a
+// group alone, which takes as long as reading all that lies between.
+func (a *Audit) List(ctx context.Context, g GroupName, before uint64, limit int) ([]ListedAudit, error) {
+	var all []ListedAudit
+	step := limit
+	if g != "" {
+		step = max(limit, auditStep)
 	}
-	all := make([]ListedAudit, len(entries))
-	for i, e := range entries {
-		if err := json.Unmarshal(e.Value, &all[i].AuditEntry); err != nil {
-			return nil, fmt.Errorf("%w: entry %d of the audit log: %w", ErrDamaged, e.Number, err)
+	for len(all) < limit {
+		entries, err := a.journals.Entries(ctx, auditJournal, before, step)
+		if err != nil {
+			return nil, fmt.Errorf("read the audit log: %w", err)
 		}
-		all[i].Number, all[i].Time = e.Number, e.Time
+		for _, e := range entries {
+			before = e.Number
+			if g != "" && e.Key != string(g) || len(all) == limit {
+				continue
+			}
+			listed := ListedAudit{}
+			if err := json.Unmarshal(e.Value, &listed.AuditEntry); err != nil {
+				return nil, fmt.Errorf("%w: entry %d of the audit log: %w", ErrDamaged, e.Number, err)
+			}
+			listed.Number, listed.Time = e.Number, e.Time
+			all = append(all, listed)
+		}
+		if len(entries) == 0 {
+			break
+		}
 	}
 	return all, nil
 }
