@@ -30,9 +30,19 @@ type Activity struct {
 	// UnmarkedSince when that began.
 	Unmarked      uint64    `json:"unmarked,omitempty"`
 	UnmarkedSince time.Time `json:"unmarkedSince,omitzero"`
-	// Pauses are the times between visits of the pollers, newest last, at most
-	// activityPauses of them. Visits within a minute are one.
-	Pauses []time.Duration `json:"pauses,omitempty"`
+	// Visits is since when somebody has asked at least once a minute, up to Asked.
+	Visits time.Time `json:"visits,omitzero"`
+	// Days are those on which somebody asked after a pause of more than a minute,
+	// oldest first, at most ActivityDays of them.
+	Days []ActivityDay `json:"days,omitempty"`
+}
+
+// ActivityDay counts the pauses that pollers made, each on the day on which it
+// ended. A day is one of UTC.
+type ActivityDay struct {
+	Start   time.Time     `json:"start"`
+	Pauses  int           `json:"pauses"`
+	Longest time.Duration `json:"longest"` // in nanoseconds
 }
 
 // ActivityHour counts what happened within an hour.
@@ -43,10 +53,12 @@ type ActivityHour struct {
 }
 
 const (
-	// ActivityHours is for how many hours back messages are counted.
+	// ActivityHours is for how many hours back messages are counted, this one
+	// included.
 	ActivityHours = 25
-	// activityPauses is of how many visits the rhythm of a poller is made.
-	activityPauses = 64
+	// ActivityDays is from how many days the rhythm of pollers is known: two weeks
+	// and a day, so that what rests on Sundays has done so before.
+	ActivityDays = 15
 	// activityVisit is up to which pause two fetches are one visit.
 	activityVisit = time.Minute
 
@@ -58,6 +70,7 @@ const (
 type Activities struct {
 	records Records
 	now     func() time.Time
+	opened  time.Time
 
 	mu     sync.Mutex
 	groups map[GroupName]*watchedActivity
@@ -72,7 +85,7 @@ var _ Observer = (*Activities)(nil)
 
 // OpenActivities goes on with what is known from the store.
 func OpenActivities(ctx context.Context, records Records, now func() time.Time) (*Activities, error) {
-	a := &Activities{records: records, now: now, groups: map[GroupName]*watchedActivity{}}
+	a := &Activities{records: records, now: now, opened: now(), groups: map[GroupName]*watchedActivity{}}
 	all, err := records.Records(ctx, activityBucket)
 	if err != nil {
 		return nil, fmt.Errorf("read the activity of the queues: %w", err)
@@ -96,7 +109,7 @@ func (a *Activities) Activity(g GroupName) Activity {
 		return Activity{}
 	}
 	c := w.Activity
-	c.Hours, c.Pauses = slices.Clone(w.Hours), slices.Clone(w.Pauses)
+	c.Hours, c.Days = recentHours(slices.Clone(w.Hours), a.now()), slices.Clone(w.Days)
 	return c
 }
 
@@ -111,12 +124,7 @@ func (a *Activities) Added(g GroupName, messages int) {
 // Fetched implements Observer.
 func (a *Activities) Fetched(g GroupName, f Fetched, err error) {
 	a.note(g, func(w *Activity, now time.Time) {
-		if pause := now.Sub(w.Asked); !w.Asked.IsZero() && pause > activityVisit {
-			w.Pauses = append(w.Pauses, pause.Round(time.Second))
-			if over := len(w.Pauses) - activityPauses; over > 0 {
-				w.Pauses = slices.Delete(w.Pauses, 0, over)
-			}
-		}
+		w.visit(now, a.opened)
 		w.Asked = now
 		switch {
 		case err != nil:
@@ -154,22 +162,54 @@ func (a *Activities) note(g GroupName, note func(w *Activity, now time.Time)) {
 // hour returns the count of this hour.
 func (w *Activity) hour(now time.Time) *ActivityHour {
 	start := now.Truncate(time.Hour)
+	w.Hours = recentHours(w.Hours, now)
 	if n := len(w.Hours); n == 0 || !w.Hours[n-1].Start.Equal(start) {
 		w.Hours = append(w.Hours, ActivityHour{Start: start})
-		oldest := start.Add(-(ActivityHours - 1) * time.Hour)
-		w.Hours = slices.DeleteFunc(w.Hours, func(h ActivityHour) bool { return h.Start.Before(oldest) })
 	}
 	return &w.Hours[len(w.Hours)-1]
 }
 
-// Rhythm is the longest pause between visits that the pollers of a group have
-// made, and false if there were too few to tell.
+// recentHours drops the hours that are too old, and those that are to come again
+// as the clock was set back.
+func recentHours(hours []ActivityHour, now time.Time) []ActivityHour {
+	newest := now.Truncate(time.Hour)
+	oldest := newest.Add(-(ActivityHours - 1) * time.Hour)
+	return slices.DeleteFunc(hours, func(h ActivityHour) bool { return h.Start.Before(oldest) || h.Start.After(newest) })
+}
+
+// visit counts the pause before a visit, unless the daemon was started in it and
+// nobody could come.
+func (w *Activity) visit(now, started time.Time) {
+	pause := now.Sub(w.Asked)
+	if !w.Asked.IsZero() && pause <= activityVisit {
+		return
+	}
+	w.Visits = now
+	if w.Asked.Before(started.Truncate(time.Second)) {
+		return
+	}
+	today := now.Truncate(24 * time.Hour)
+	if n := len(w.Days); n == 0 || w.Days[n-1].Start.Before(today) {
+		w.Days = append(w.Days, ActivityDay{Start: today})
+		w.Days = w.Days[max(0, len(w.Days)-ActivityDays):]
+	}
+	day := &w.Days[len(w.Days)-1]
+	day.Pauses++
+	day.Longest = max(day.Longest, pause)
+}
+
+// Rhythm is the longest pause that the pollers of a group have made lately, at
+// least a minute, and false if too little was seen of them to tell: four pauses, or
+// none in a whole day.
 func (w Activity) Rhythm() (longest time.Duration, known bool) {
 	const enough = 4
-	if len(w.Pauses) < enough {
-		return 0, false
+	pauses := 0
+	longest = activityVisit
+	for _, d := range w.Days {
+		pauses += d.Pauses
+		longest = max(longest, d.Longest)
 	}
-	return slices.Max(w.Pauses), true
+	return longest, pauses >= enough || w.Asked.Sub(w.Visits) >= 24*time.Hour
 }
 
 // Flush writes what has happened. Call it now and then, and before the store is
@@ -187,12 +227,15 @@ func (a *Activities) Flush(ctx context.Context) error {
 	var errs []error
 	for _, g := range slices.Sorted(maps.Keys(changed)) {
 		if err := a.write(ctx, g, changed[g]); err != nil {
+			a.note(g, func(*Activity, time.Time) {}) // it is written the next time
 			errs = append(errs, fmt.Errorf("write the activity of %q: %w", g, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// write replaces a record. If another daemon does so at the same time its
+// activity is as good.
 func (a *Activities) write(ctx context.Context, g GroupName, value []byte) error {
 	record, err := a.records.Record(ctx, activityBucket, string(g))
 	if err != nil && !errors.Is(err, ErrNoRecord) {
@@ -200,7 +243,7 @@ func (a *Activities) write(ctx context.Context, g GroupName, value []byte) error
 	}
 	record.Key, record.Value = string(g), value
 	if _, err = a.records.PutRecord(ctx, activityBucket, record); errors.Is(err, ErrConflict) {
-		return nil // another daemon's is as good
+		return nil
 	}
 	return err
 }

@@ -33,7 +33,10 @@ const (
 	silenceGrace  = 5 * time.Minute
 	unmarkedGrace = 15 * time.Minute
 	pluginGrace   = time.Minute
-	errorsFromNow = "Look at the queue, and at the system that should fetch it."
+	// alertPause is how old what a report says of something that lasts may get.
+	alertPause = 10 * time.Minute
+
+	lookAtQueue = "Look at the queue, and at the system that should fetch it."
 )
 
 // Alerts finds out what is wrong without anybody asking, and reports it to an
@@ -43,7 +46,9 @@ type Alerts struct {
 	Store      Messages
 	Queues     *Queues
 	Activities *Activities
-	Plugins    func() []PluginStatus
+	// Plugins returns the state of every file of the plugin folder, once it was
+	// looked at.
+	Plugins func() []PluginStatus
 	// Limits are those of a group.
 	Limits func(GroupName) AlertLimits
 	// Disk returns how many bytes are free for the store, and below how many that
@@ -52,32 +57,51 @@ type Alerts struct {
 	Now  func() time.Time
 
 	started time.Time
-	down    map[string]time.Time // plugin files that are out of service, and since when
+	open    map[string]ErrorReport // by subject, as of this check
+	down    map[string]time.Time   // plugin files that are out of service, and since when
 }
 
 // Check looks at everything once. Call it now and then, from one goroutine.
 func (a *Alerts) Check(ctx context.Context) error {
 	now := a.Now()
-	if a.down == nil {
-		a.started, a.down = now, map[string]time.Time{}
+	if a.started.IsZero() {
+		a.started = now
+	}
+	open, err := a.Inbox.Open(ctx)
+	if err != nil {
+		return err
+	}
+	a.open = make(map[string]ErrorReport, len(open))
+	for _, r := range open {
+		a.open[r.subject()] = r
 	}
 	var errs []error
 	for _, q := range a.Queues.All() {
+		errs = append(errs, a.checkWaiting(ctx, q, now))
 		if q.Method == Poll {
 			errs = append(errs, a.checkSilent(ctx, q, now), a.checkUnmarked(ctx, q, now))
 		}
-		errs = append(errs, a.checkWaiting(ctx, q, now))
 	}
-	errs = append(errs, a.checkPlugins(ctx, now), a.checkDisk(ctx))
+	errs = append(errs, a.checkPlugins(ctx, now), a.checkDisk(ctx, now))
 	return errors.Join(errs...)
 }
 
-// settle raises a report that lasts, or ends it.
-func (a *Alerts) settle(ctx context.Context, wrong bool, r ErrorReport) error {
-	if !wrong {
+// lasting returns the report of what was wrong at the last check, if it was.
+func (a *Alerts) lasting(kind ErrorKind, g GroupName, plugin string) (ErrorReport, bool) {
+	r, ok := a.open[subjectOf(kind, g, plugin)]
+	return r, ok && r.lasts()
+}
+
+// settle raises a report that lasts, or ends it. What is known already is only
+// written again now and then.
+func (a *Alerts) settle(ctx context.Context, wrong bool, r ErrorReport, now time.Time) error {
+	known, lasts := a.lasting(r.Kind, r.Group, r.Plugin)
+	switch {
+	case !wrong && lasts:
 		return a.Inbox.End(ctx, r.Kind, r.Group, r.Plugin)
+	case !wrong, lasts && known.Title == limited(r.Title, maxReportTitle) && now.Sub(known.Last) < alertPause:
+		return nil
 	}
-	r.Lasting = true
 	return a.Inbox.Raise(ctx, r)
 }
 
@@ -86,17 +110,17 @@ func (a *Alerts) checkWaiting(ctx context.Context, q Queue, now time.Time) error
 	if limit == 0 {
 		limit = DefaultWaiting
 	}
-	r := ErrorReport{Kind: ErrorWaiting, Group: q.Group}
 	oldest, err := a.Store.Unread(ctx, q.Group, 1, 1)
 	if err != nil {
-		return err
+		return fmt.Errorf("find the oldest unread message of %q: %w", q.Group, err)
 	}
+	r := ErrorReport{Kind: ErrorWaiting, Group: q.Group}
 	wrong := limit > 0 && len(oldest) > 0 && now.Sub(oldest[0].Time) > limit
 	if wrong {
 		r.Title = fmt.Sprintf("The oldest unread message, %d, is older than %s.", oldest[0].ID, Duration(limit))
-		r.Details = fmt.Sprintf("It was added at %s. %s", oldest[0].Time.Format(time.RFC3339), errorsFromNow)
+		r.Details = fmt.Sprintf("It was added at %s. %s", oldest[0].Time.Format(time.RFC3339), lookAtQueue)
 	}
-	return a.settle(ctx, wrong, r)
+	return a.settle(ctx, wrong, r, now)
 }
 
 func (a *Alerts) checkSilent(ctx context.Context, q Queue, now time.Time) error {
@@ -107,18 +131,19 @@ func (a *Alerts) checkSilent(ctx context.Context, q Queue, now time.Time) error 
 	activity := a.Activities.Activity(q.Group)
 	longest, known := activity.Rhythm()
 	limit := time.Duration(float64(longest)*times) + silenceGrace
-	// While the daemon was down nobody could call.
 	since := activity.Asked
-	if since.Before(a.started) {
+	// While the daemon was down nobody could call; but who was silent before still
+	// is.
+	if _, lasts := a.lasting(ErrorSilent, q.Group, ""); !lasts && since.Before(a.started) {
 		since = a.started
 	}
 	r := ErrorReport{Kind: ErrorSilent, Group: q.Group}
 	wrong := times > 0 && known && now.Sub(since) > limit
 	if wrong {
 		r.Title = fmt.Sprintf("Nobody has asked for messages since %s.", activity.Asked.Format(time.RFC3339))
-		r.Details = fmt.Sprintf("Until then the longest of the last %d pauses was %s. %s", len(activity.Pauses), Duration(longest), errorsFromNow)
+		r.Details = fmt.Sprintf("Until then the longest pause was %s. %s", Duration(longest), lookAtQueue)
 	}
-	return a.settle(ctx, wrong, r)
+	return a.settle(ctx, wrong, r, now)
 }
 
 func (a *Alerts) checkUnmarked(ctx context.Context, q Queue, now time.Time) error {
@@ -130,67 +155,14 @@ func (a *Alerts) checkUnmarked(ctx context.Context, q Queue, now time.Time) erro
 	r := ErrorReport{Kind: ErrorUnmarked, Group: q.Group}
 	wrong := most > 0 && activity.Unmarked >= uint64(most) && now.Sub(activity.UnmarkedSince) > unmarkedGrace
 	if wrong {
-		r.Title = fmt.Sprintf("Messages were fetched %d times, and nothing was marked.", activity.Unmarked)
-		r.Details = fmt.Sprintf("Since %s the receiver has got messages and not posted a token back, so it gets the same ones again. Its own log should say why.", activity.UnmarkedSince.Format(time.RFC3339))
+		r.Title = "Messages are fetched again and again, and nothing is marked."
+		r.Details = fmt.Sprintf("Since %s the receiver has got messages %d times and not posted a token back, so it gets the same ones again. Its own log should say why.",
+			activity.UnmarkedSince.Format(time.RFC3339), activity.Unmarked)
 	}
-	return a.settle(ctx, wrong, r)
+	return a.settle(ctx, wrong, r, now)
 }
 
-func (a *Alerts) checkPlugins(ctx context.Context, now time.Time) error {
-	var errs []error
-	down, listed := map[string]time.Time{}, map[string]bool{}
-	for _, p := range a.Plugins() {
-		listed[p.File] = true
-		r := ErrorReport{Kind: ErrorPlugin, Plugin: p.File}
-		wrong := p.State == PluginRejected || p.State == PluginBackingOff
-		if wrong {
-			since, known := a.down[p.File]
-			if !known {
-				since = now
-			}
-			down[p.File] = since
-			// A crash that is mended at once is in the plugin's own status.
-			if wrong = now.Sub(since) >= pluginGrace || p.State == PluginRejected; !wrong {
-				continue
-			}
-			r.Title = fmt.Sprintf("The plugin %s is %s: %s.", p.File, p.State, p.Reason)
-			r.Details = p.Failure
-			if p.LastExit != nil {
-				r.Details = p.LastExit.Reason + "\n" + p.LastExit.Panic
-			}
-		}
-		errs = append(errs, a.settle(ctx, wrong, r))
-	}
-	for _, q := range a.Queues.All() {
-		if q.Plugin == "" || q.Released || listed[q.File] {
-			continue
-		}
-		listed[q.File] = true
-		since, known := a.down[q.File]
-		if !known {
-			since = now
-		}
-		down[q.File] = since
-		if now.Sub(since) >= pluginGrace {
-			errs = append(errs, a.settle(ctx, true, ErrorReport{
-				Kind: ErrorPlugin, Plugin: q.File,
-				Title:   fmt.Sprintf("The plugin file %s is missing, and the queue %q is its own.", q.File, q.Group),
-				Details: "Put it back into the plugin folder, or give its queues to another plugin with \"restante queues release\".",
-			}))
-		}
-	}
-	open, err := a.Inbox.Open(ctx)
-	errs = append(errs, err)
-	for _, r := range open {
-		if r.Kind == ErrorPlugin && !listed[r.Plugin] { // it was taken out, and has no queue
-			errs = append(errs, a.Inbox.End(ctx, ErrorPlugin, "", r.Plugin))
-		}
-	}
-	a.down = down
-	return errors.Join(errs...)
-}
-
-func (a *Alerts) checkDisk(ctx context.Context) error {
+func (a *Alerts) checkDisk(ctx context.Context, now time.Time) error {
 	if a.Disk == nil {
 		return nil
 	}
@@ -204,10 +176,10 @@ func (a *Alerts) checkDisk(ctx context.Context) error {
 	r := ErrorReport{Kind: ErrorDisk}
 	wrong := free < least
 	if wrong {
-		r.Title = fmt.Sprintf("The disk of the data folder is nearly full: %d MiB are free.", free>>20)
-		r.Details = "When nothing is free no message can be added. Make space, or prune read messages with \"restante messages prune\"."
+		r.Title = fmt.Sprintf("The disk of the data folder is nearly full: less than %d MiB are free.", least>>20)
+		r.Details = fmt.Sprintf("%d MiB are free. When nothing is, no message can be added. Make space, or prune read messages with \"restante messages prune\".", free>>20)
 	}
-	return a.settle(ctx, wrong, r)
+	return a.settle(ctx, wrong, r, now)
 }
 
 // Duration writes a time for people: "3 days", "1 hour 30 minutes", "45 seconds".
