@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/hcl/v2"
@@ -66,6 +67,14 @@ type Config struct {
 	// if empty. OnFaults has what is set for single groups.
 	OnFault  host.FaultPolicy
 	OnFaults map[host.GroupName]host.FaultPolicy
+	// Alerts are beyond what something is reported as wrong, and AlertsOf what is
+	// set for single groups. Free is below how many free bytes the disk of the data
+	// folder is nearly full: host.DefaultFree if 0, and never if negative.
+	Alerts   host.AlertLimits
+	AlertsOf map[host.GroupName]host.AlertLimits
+	Free     int64
+	// AuditAge is for how long the audit log is kept: ten years if 0.
+	AuditAge time.Duration
 	// Reattach is JSON that names plugins which run under a debugger, as the SDK
 	// prints it; see formatter.Config.Attach. It may be empty.
 	Reattach string
@@ -100,11 +109,14 @@ type file struct {
 		Description *string        `hcl:"description"`
 		OnFault     *hcl.Attribute `hcl:"on_fault,optional"`
 		Deliveries  *keepBlock     `hcl:"deliveries,block"`
+		Alerts      *alertBlock    `hcl:"alerts,block"`
 		Body        hcl.Body       `hcl:",body"`
 		Rest        hcl.Body       `hcl:",remain"`
 	} `hcl:"queue,block"`
 	OnFault      *hcl.Attribute `hcl:"on_fault,optional"`
 	Deliveries   *keepBlock     `hcl:"deliveries,block"`
+	Alerts       *alertBlock    `hcl:"alerts,block"`
+	Audit        *hcl.Attribute `hcl:"audit,optional"`
 	PluginBlocks []pluginBlock  `hcl:"plugin,block"`
 	URL          *hcl.Attribute `hcl:"url,optional"`
 	SignIn       []signInBlock  `hcl:"sign_in,block"`
@@ -192,6 +204,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	c.OnFault, wrong = onFault(f.OnFault, host.FaultBlock, scope)
 	faults = append(faults, wrong...)
 	c.OnFaults = map[host.GroupName]host.FaultPolicy{}
+	faults = append(faults, f.applyAlerts(c, scope)...)
 	c.Retentions = map[host.GroupName]host.Retention{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -212,6 +225,8 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 		c.Retentions[q.Group] = keep
 		c.OnFaults[q.Group], wrong = onFault(b.OnFault, c.OnFault, scope)
 		faults = append(faults, wrong...)
+		c.AlertsOf[q.Group], wrong = b.Alerts.limits(c.Alerts, scope)
+		faults = append(append(faults, wrong...), b.Alerts.ofQueue()...)
 		if b.Method != nil {
 			m, err := host.ParseMethod(*b.Method)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/restante/restante/host"
 )
@@ -76,6 +77,15 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 		"bad on_fault":      {"\non_fault = \"skip\"\n", `on_fault is "skip"`, "line 2"},
 		"queue, on_fault":   {"queue \"a\" {\n\n  on_fault = \"Hold\"\n}\n", `on_fault is "Hold"; use "block" or "hold"`, "line 3"},
 		"on_fault, type":    {"on_fault = [1]\n", "string", "line 1"},
+		"alerts, no time":   {"alerts {\n  waiting = \"soon\"\n}\n", `waiting: "soon" is not a time`, "line 2"},
+		"alerts, no limit":  {"alerts {\n\n  silence = 0\n}\n", `silence: "0" is not a number from 1 to 100`, "line 3"},
+		"alerts, no count":  {"queue \"a\" {\n  alerts {\n    unmarked = 1\n  }\n}\n", `unmarked: "1" is not a number of fetches`, "line 3"},
+		"alerts, no size":   {"alerts {\n  free = \"unlimited\"\n}\n", `"unlimited" is not a size`, "line 2"},
+		"alerts, off":       {"alerts {\n  free = 0\n}\n", `or write "off"`, "line 2"},
+		"alerts, bad key":   {"alerts {\n  quiet = 1\n}\n", `"quiet"`, "line 2"},
+		"alerts, type":      {"alerts {\n  waiting = [\"1h\"]\n}\n", "string", "line 2"},
+		"alerts of a queue": {"queue \"a\" {\n  alerts {\n    free = \"1GiB\"\n  }\n}\n", "put it into a block alerts {} beside the queues", "line 3"},
+		"audit, no time":    {"\naudit = \"ever\"\n", `audit: "ever" is not a time`, "line 2"},
 		"two queues":        {"queue \"a\" {}\nqueue \"a\" {}\n", `another queue block named "a"`, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,6 +102,48 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 	}
 	if err := ReadConfig(filepath.Join(t.TempDir(), "none.hcl"), &Config{}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("ReadConfig of nothing = %v", err)
+	}
+}
+
+func TestReadAlerts(t *testing.T) {
+	path := writeConfig(t, `
+audit = "30d"
+alerts {
+  waiting  = "12h"
+  unmarked = "off"
+  free     = "2GiB"
+}
+queue "plain" {
+  alerts {
+    waiting = "off"
+    silence = 1.5
+  }
+}
+queue "student" {}
+`)
+	var c Config
+	var out strings.Builder
+	if err := ReadConfig(path, &c, &out); err != nil {
+		t.Fatalf("ReadConfig = %v\n%s", err, &out)
+	}
+	s := settled{config: c}
+	for g, want := range map[host.GroupName]host.AlertLimits{
+		"plain":   {Waiting: -1, Silence: 1.5, Unmarked: -1},
+		"student": {Waiting: 12 * time.Hour, Unmarked: -1},
+		"another": {Waiting: 12 * time.Hour, Unmarked: -1},
+	} {
+		if got := s.alertLimits(g); got != want {
+			t.Errorf("the limits of %q are %+v, want %+v", g, got, want)
+		}
+	}
+	if s.leastFree() != 2<<30 || c.AuditAge != 30*24*time.Hour {
+		t.Errorf("free is %d, and the audit log kept for %s", s.leastFree(), c.AuditAge)
+	}
+	for free, want := range map[int64]uint64{0: host.DefaultFree, alertOff: 0} {
+		s := settled{config: Config{Free: free}}
+		if got := s.leastFree(); got != want {
+			t.Errorf("with %d free is %d, want %d", free, got, want)
+		}
 	}
 }
 

@@ -16,10 +16,13 @@ import (
 
 // parts are what every command works with, whether a daemon runs or not.
 type parts struct {
-	store    *boltstore.Store
-	exchange *host.Exchange
-	keys     *host.Keys
-	users    *host.Users
+	store      *boltstore.Store
+	exchange   *host.Exchange
+	keys       *host.Keys
+	users      *host.Users
+	inbox      *host.Inbox
+	audit      *host.Audit
+	activities *host.Activities
 }
 
 // StoreName is the name of the store's file in the data folder.
@@ -59,14 +62,18 @@ func openParts(ctx context.Context, data string, queues []host.Queue, lost func(
 	if err != nil {
 		return nil, err
 	}
+	activities, err := host.OpenActivities(ctx, store, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	return &parts{
 		store: store,
 		exchange: &host.Exchange{
 			Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{},
 			Deliveries: host.NewDeliveries(store, time.Now, lost),
+			Observer:   activities,
 		},
-		keys:  keys,
-		users: users,
+		keys: keys, users: users, inbox: host.NewInbox(store, time.Now), audit: host.NewAudit(store), activities: activities,
 	}, nil
 }
 
@@ -85,7 +92,7 @@ func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) (messag
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.store.Close())
+	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.inbox.Flush(ctx), p.activities.Flush(ctx), p.store.Close())
 }
 
 // checkPrivate refuses a data folder that others can look into, as it holds

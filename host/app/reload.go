@@ -84,6 +84,10 @@ func (d *daemon) reload(ctx context.Context) (control.Reloaded, error) {
 	d.settled.set(c)
 	d.log.SetLevel(hclog.LevelFromString(c.LogLevel))
 	plugins, err := d.plugins.Reconfigure(ctx)
+	select {
+	case d.reloaded <- struct{}{}:
+	default:
+	}
 	for _, p := range plugins {
 		shown := control.ReloadedPlugin{Name: p.Plugin, File: p.File}
 		if p.Err != nil {

@@ -42,9 +42,8 @@ func Run(ctx context.Context, read Load, version string, w io.Writer) error {
 		return err
 	}
 	log := newLogger(c, w)
-	p, err := openParts(ctx, c.Data, c.Queues, func(d host.Delivery, err error) {
-		log.Error("delivery not recorded", "delivery", d.ID, "group", string(d.Group), "messages", d.IDs, "error", err)
-	})
+	var p *parts
+	p, err = openParts(ctx, c.Data, c.Queues, func(d host.Delivery, err error) { p.lost(context.WithoutCancel(ctx), log, d, err) })
 	if errors.Is(err, host.ErrInUse) {
 		return &HintError{
 			Err:  fmt.Errorf("the data folder %s is in use by another daemon", c.Data),
@@ -57,7 +56,10 @@ func Run(ctx context.Context, read Load, version string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{load: read, settled: &settled{config: c}, config: c, version: version, log: log, parts: p, started: time.Now()}
+	d := &daemon{
+		load: read, settled: &settled{config: c}, config: c, version: version, log: log, parts: p,
+		started: time.Now(), reloaded: make(chan struct{}, 1),
+	}
 	err = d.run(ctx)
 	return errors.Join(err, p.close(ctx))
 }
@@ -87,6 +89,8 @@ type daemon struct {
 	metrics *metrics.Metrics
 	started time.Time
 	url     string
+	// reloaded gets a value, if it has none, when the configuration took effect.
+	reloaded chan struct{}
 }
 
 func (d *daemon) run(ctx context.Context) error {
@@ -119,7 +123,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.parts.exchange.Formatters = d.plugins
-	d.parts.exchange.Observer = d.metrics
+	d.parts.exchange.Observer = observers{d.metrics, d.parts.activities}
 	d.parts.exchange.Refused = d.refused
 	if d.parts.exchange.Faults, err = d.newFaults(); err != nil {
 		return err
@@ -170,10 +174,11 @@ func (d *daemon) run(ctx context.Context) error {
 	plugins.Go(func() { fail(d.plugins.Run(pluginsCtx)) })
 	rest.Go(func() { fail(serve(public, listener)) })
 	rest.Go(func() { fail(serve(private, socket)) })
-	rest.Go(func() { d.flushKeys(ctx) })
-	rest.Go(func() { d.pruneDeliveries(ctx) })
+	rest.Go(func() { d.flush(ctx) })
+	rest.Go(func() { d.prune(ctx) })
 	rest.Go(func() { d.pruneAccounts(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
+	rest.Go(func() { d.watch(ctx) })
 	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
 
 	<-ctx.Done()
@@ -246,28 +251,23 @@ func (d *daemon) status(stopping <-chan struct{}) control.Status {
 	return s
 }
 
-func (d *daemon) flushKeys(ctx context.Context) {
+func (d *daemon) flush(ctx context.Context) {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := d.parts.keys.Flush(ctx); err != nil {
-				d.log.Warn("times of use of API keys not written", "error", err)
-			}
-			if err := d.parts.exchange.Deliveries.Flush(ctx); err != nil {
-				d.log.Warn("counts of fetches not written", "error", err)
-			}
+			d.flushParts(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// pruneEvery is how often deliveries that are too old are deleted.
+// pruneEvery is how often what is too old is deleted.
 const pruneEvery = time.Hour
 
-func (d *daemon) pruneDeliveries(ctx context.Context) {
+func (d *daemon) prune(ctx context.Context) {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
@@ -285,6 +285,7 @@ func (d *daemon) pruneDeliveries(ctx context.Context) {
 				d.log.Warn("deliveries not pruned", "group", string(q.Group), "error", err)
 			}
 		}
+		d.pruneHistory(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
