@@ -99,6 +99,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Queues:  d.parts.exchange.Queues,
 		Store:   d.parts.store,
 		Plugins: func() []host.PluginStatus { return d.plugins.List() },
+		Errors:  d.parts.inbox.Open,
 	})
 	attach, err := d.config.attachments()
 	if err != nil {

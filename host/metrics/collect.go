@@ -115,3 +115,33 @@ func (c Config) askPlugins(to chan<- prometheus.Metric) {
 		}
 	}
 }
+
+var (
+	openErrors = describe("restante_errors", "Errors that nobody has acknowledged, by kind.", "kind")
+	alert      = describe("restante_alert", "1 for what is wrong now and will be over by itself, also if it was acknowledged.", "kind", "group", "plugin")
+)
+
+// errors tells what is wrong.
+func (c Config) errors(ctx context.Context) collector {
+	return collector{[]*prometheus.Desc{openErrors, alert}, func(to chan<- prometheus.Metric) { c.askErrors(ctx, to) }}
+}
+
+func (c Config) askErrors(ctx context.Context, to chan<- prometheus.Metric) {
+	all, err := c.Errors(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(openErrors, err)
+		return
+	}
+	counts := map[host.ErrorKind]float64{}
+	for _, r := range all {
+		if r.Unacknowledged() {
+			counts[r.Kind]++
+		}
+		if r.Lasting && r.Ended.IsZero() {
+			gauge(to, alert, 1, string(r.Kind), string(r.Group), r.Plugin)
+		}
+	}
+	for _, kind := range host.ErrorKinds() {
+		gauge(to, openErrors, counts[kind], string(kind))
+	}
+}

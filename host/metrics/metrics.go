@@ -20,6 +20,8 @@ type Config struct {
 	Store   host.Messages
 	// Plugins returns the state of every file of the plugin folder.
 	Plugins func() []host.PluginStatus
+	// Errors returns the reports of the error inbox that are not done with.
+	Errors func(context.Context) ([]host.ErrorReport, error)
 }
 
 // Metrics counts. It is safe for concurrent use, and is a host.Observer.
@@ -58,7 +60,7 @@ func New(ctx context.Context, c Config) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "restante_build_info", Help: "Always 1; the label is the daemon's version."}, []string{"version"})
 	build.WithLabelValues(c.Version).Set(1)
 	m.registry.MustRegister(m.calls, build, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.queues(ctx), c.plugins())
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.queues(ctx), c.plugins(), c.errors(ctx))
 	return m
 }
 
