@@ -124,9 +124,13 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.parts.exchange.Formatters = d.plugins
-	d.parts.exchange.Observer = observers{d.metrics, d.parts.activities}
-	d.parts.exchange.Refused = d.refused
-	if d.parts.exchange.Faults, err = d.newFaults(); err != nil {
+	blocked, err := d.newStillBlocked(ctx)
+	if err != nil {
+		return err
+	}
+	d.parts.exchange.Observer = observers{d.metrics, d.parts.activities, blocked}
+	d.parts.exchange.Refused = func(r host.Refusal) { d.refused(ctx, r) }
+	if d.parts.exchange.Faults, err = d.newFaults(ctx); err != nil {
 		return err
 	}
 	stopping := make(chan struct{})
