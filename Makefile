@@ -6,7 +6,7 @@ GO      := go
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
 
-.PHONY: help build run test check deps contract generate bench crash swaps real-input fuzz clean
+.PHONY: help build run test check deps contract generate bench screenshots crash swaps real-input fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,11 +21,12 @@ run: build ## a daemon with plugins and sample messages; prints the calls to try
 test: deps check ## install what the tests need, run every check and test
 	$(GO) test -race -timeout 20m ./...
 
-deps: ## install what the tests need, with apt
-	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps python3:python3 node:nodejs npm:npm; do \
+deps: ## install what the tests need, with apt and npm
+	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps python3:python3 node:nodejs npm:npm chromium:chromium; do \
 	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p#*:}"; done; \
 	PATH=/usr/bin:/bin python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing="$$missing python3-grpcio python3-protobuf"; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
+	@[ -e run/node_modules/axe-core/axe.min.js ] || { mkdir -p run && npm install --silent --no-save --no-audit --no-fund --prefix run axe-core@4.14.1; }
 
 check: ## format, vet, static checks, generated code, go.mod, other systems
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted; exit 1; }
@@ -50,6 +51,11 @@ bench: build ## speed, as ratios measured in one run
 	$(GO) build -o bin/bench ./bench
 	bin/bench
 
+screenshots: ## pictures of all pages, light and dark, wide and narrow, in run/screenshots
+	rm -rf run/screenshots
+	$(GO) test -count=1 -run '^TestPages$$' ./host/cmd/restante -screenshots "$(CURDIR)/run/screenshots"
+	@echo "see run/screenshots"
+
 crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
 	$(GO) test -count=1 -timeout 30m -run '^TestKill$$' -v ./host/cmd/restante -rounds 50
 
@@ -58,7 +64,7 @@ swaps: ## replace a plugin fifty times, by good and bad files, under pollers and
 
 real-input: ## all 329 real webhooks of @octokit/webhooks-examples through every step
 	mkdir -p run
-	npm install --silent --no-save --no-audit --no-fund --prefix run @octokit/webhooks-examples@7.6.1
+	npm install --silent --no-save --no-audit --no-fund --prefix run @octokit/webhooks-examples@7.6.1 axe-core@4.14.1
 	$(GO) test -count=1 -run '^TestRealInput$$' -v ./host/cmd/restante \
 	  -payloads "$(CURDIR)/run/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 

@@ -41,11 +41,17 @@ key=$(bin/restante keys create --group '*' --allow poll,add --note "make run")
 token=$(curl -fs -o /dev/null -D - --user "haplo:$key" "$base/poll/student/fetch" |
   tr -d '\r' | sed -n 's/^restante-token: //Ip')
 
+link=$(bin/restante users invite admin --role admin 2>/dev/null || true)
+
 cat <<END
 
 Restante is running. Its data is in run/data; Ctrl-C stops it.
 
 $(bin/restante queues)
+
+The pages for people are at http://$listen/admin/. This link, good for one use, has
+you choose a password for the user "admin":
+  $link
 
 An API key for all queues:
   $key

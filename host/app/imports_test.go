@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"host/storetest":         {"host"},
 	"host/boltstore":         {"host"},
 	"host/api":               {"host"},
+	"host/admin":             {"host"},
 	"host/control":           {"host"},
 	"host/metrics":           {"host"},
 	"host/formatter":         {"host", "host/formatter", "host/formatter/process", "host/formatter/purity", "host/formatter/sandbox"},
@@ -34,7 +35,7 @@ var mayImport = map[string][]string{
 	"host/password":          {},
 	"host/oidc":              {"host"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password"},
+	"host/app":               {"host", "host/scaffold", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }

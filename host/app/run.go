@@ -163,7 +163,11 @@ func (d *daemon) run(ctx context.Context) error {
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
 	}
-	public := api.NewServer(machines, d.log.Named("http"))
+	pages, err := d.newPages()
+	if err != nil {
+		return err
+	}
+	public := api.NewServer(site(machines, pages), d.log.Named("http"))
 	private := &http.Server{
 		Handler: commands.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, // a large queue takes a while to prune
@@ -184,6 +188,9 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { d.pruneAccounts(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
 	rest.Go(func() { d.watch(ctx) })
+	if err := d.inviteFirst(ctx); err != nil {
+		fail(err)
+	}
 	d.log.Info("started", "version", d.version, "url", d.url, "data", d.config.Data, "plugins", d.config.Plugins, "pid", os.Getpid())
 
 	<-ctx.Done()
@@ -199,6 +206,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 	}
 	rest.Wait()
+	pages.Close()
 	stopPlugins()
 	plugins.Wait()
 	d.log.Info("stopped")

@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/restante/restante/host"
+)
+
+// deliveriesPage lists what left the building.
+type deliveriesPage struct {
+	queueFrame
+	Deliveries []host.ListedDelivery
+	Older      string
+	Newer      bool
+}
+
+// deliveries answers GET /admin/queues/{group}/deliveries.
+func (a *Admin) deliveries(v *visit) error {
+	var p deliveriesPage
+	if err := v.queueFrame(&p.queueFrame, "deliveries"); err != nil {
+		return err
+	}
+	before, err := v.number("before")
+	if err != nil {
+		return err
+	}
+	if p.Deliveries, err = a.Exchange.Deliveries.List(v.ctx(), p.Group, before, pageLength+1); err != nil {
+		return err
+	}
+	p.Newer = before > 0
+	if len(p.Deliveries) > pageLength {
+		p.Deliveries = p.Deliveries[:pageLength]
+		p.Older = "?before=" + strconv.FormatUint(p.Deliveries[pageLength-1].Number, 10)
+	}
+	return v.show("deliveries", p)
+}
+
+// deliveryPage shows one delivery.
+type deliveryPage struct {
+	queueFrame
+	Delivery host.Delivery
+	Body     shown
+	BodyErr  string
+	// Again is set when the batch was formatted once more; AgainErr is why it
+	// could not be, and Diff what is different, empty if nothing is.
+	Again          bool
+	AgainErr, Diff string
+	AgainBy        host.Origin
+}
+
+// delivery answers GET /admin/queues/{group}/deliveries/{id}.
+func (a *Admin) delivery(v *visit) error {
+	var p deliveryPage
+	if err := v.queueFrame(&p.queueFrame, "deliveries"); err != nil {
+		return err
+	}
+	var err error
+	if p.Delivery, err = a.Exchange.Deliveries.Delivery(v.ctx(), p.Group, v.r.PathValue("id")); err != nil {
+		return err
+	}
+	if err := v.audit("delivery looked at", p.Group, p.Delivery.ID, ""); err != nil {
+		return err
+	}
+	d := p.Delivery
+	p.Title = "Delivery of " + p.Title
+	body, err := a.Exchange.Deliveries.Body(v.ctx(), d)
+	if err != nil {
+		p.BodyErr = explain(err).Text
+	} else {
+		p.Body = showDocument(d.ContentType, d.Filename, body)
+	}
+	if p.Again = v.r.URL.Query().Has("again"); p.Again {
+		ctx, cancel := context.WithTimeout(v.ctx(), 10*previewTime)
+		defer cancel()
+		now, err := a.Exchange.FormatAgain(ctx, d)
+		switch {
+		case err != nil:
+			p.AgainErr = err.Error()
+		case p.BodyErr != "":
+			p.AgainErr = "There is nothing to compare it with: the body is not kept any more."
+		default:
+			before := host.Document{ContentType: d.ContentType, Filename: d.Filename, Body: body}
+			if p.AgainBy = now.Origin; !now.Equal(before) {
+				p.Diff = a.Diff(before, now)
+			}
+		}
+	}
+	return v.show("delivery", p)
+}
+
+// deliveryBody answers GET /admin/queues/{group}/deliveries/{id}/body with the
+// very bytes that left, to be saved and never to be shown by the browser.
+func (a *Admin) deliveryBody(v *visit) error {
+	q, err := v.group()
+	if err != nil {
+		return err
+	}
+	d, err := a.Exchange.Deliveries.Delivery(v.ctx(), q.Group, v.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	body, err := a.Exchange.Deliveries.Body(v.ctx(), d)
+	if err != nil {
+		return err
+	}
+	if err := v.audit("delivery downloaded", q.Group, d.ID, ""); err != nil {
+		return err
+	}
+	name := d.Filename
+	if name == "" {
+		name = d.ID
+	}
+	h := v.w.Header()
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	v.w.WriteHeader(http.StatusOK)
+	_, _ = v.w.Write(body)
+	return nil
+}

@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"slices"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// overviewPage shows at a glance whether all is well.
+type overviewPage struct {
+	frame
+	Queues  []queueLine
+	Plugins []host.PluginStatus
+	Reports []host.ErrorReport
+	// Unread and so on are the sums over all queues.
+	Unread, Held, Added, Delivered uint64
+}
+
+// queueLine is one queue.
+type queueLine struct {
+	host.Queue
+	host.Counts
+	// Oldest is when the oldest unread message was added; zero if there is none.
+	Oldest   time.Time
+	Activity host.Activity
+	// Added and Delivered are messages of the last day.
+	Added, Delivered uint64
+	// Tone is ok, warn or bad; State says why in a few words.
+	Tone, State string
+}
+
+// overview answers GET /admin/.
+func (a *Admin) overview(v *visit) error {
+	p := overviewPage{Plugins: a.Plugins.List()}
+	open, err := a.Inbox.Open(v.ctx())
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if r.Unacknowledged() {
+			p.Reports = append(p.Reports, r)
+		}
+	}
+	for _, q := range a.Exchange.Queues.All() {
+		line, err := a.line(v, q, p.Plugins, open)
+		if err != nil {
+			return err
+		}
+		p.Unread += line.Unread
+		p.Held += line.Held
+		p.Added += line.Added
+		p.Delivered += line.Delivered
+		p.Queues = append(p.Queues, line)
+	}
+	v.frame(&p.frame, "Overview", "overview")
+	return v.show("overview", p)
+}
+
+// line finds out how a queue is.
+func (a *Admin) line(v *visit, q host.Queue, plugins []host.PluginStatus, open []host.ErrorReport) (queueLine, error) {
+	line := queueLine{Queue: q, Activity: a.Activities.Activity(q.Group), Tone: "ok", State: "ok"}
+	var err error
+	if line.Counts, err = a.Exchange.Store.Counts(v.ctx(), q.Group); err != nil {
+		return line, err
+	}
+	if line.Unread > 0 {
+		oldest, err := a.Exchange.Store.Unread(v.ctx(), q.Group, 1, 1)
+		if err != nil {
+			return line, err
+		}
+		if len(oldest) > 0 {
+			line.Oldest = oldest[0].Time
+		}
+	}
+	line.Added, line.Delivered = lastDay(line.Activity)
+	switch {
+	case slices.ContainsFunc(open, func(r host.ErrorReport) bool {
+		return r.Group == q.Group && r.Kind == host.ErrorBlocked && r.Ended.IsZero()
+	}):
+		line.Tone, line.State = "bad", "blocked"
+	case q.Plugin != "" && !served(q, plugins):
+		line.Tone, line.State = "bad", "no plugin"
+	case slices.ContainsFunc(open, func(r host.ErrorReport) bool {
+		return r.Group == q.Group && r.Ended.IsZero() && (r.Lasting || r.Unacknowledged())
+	}):
+		line.Tone, line.State = "warn", "look"
+	case line.Activity.Failed.After(line.Activity.Fetched) && !line.Activity.Failed.IsZero():
+		line.Tone, line.State = "warn", "failed"
+	case line.Held > 0:
+		line.Tone, line.State = "warn", "held"
+	}
+	return line, nil
+}
+
+// served tells whether a queue's plugin runs and has the group.
+func served(q host.Queue, plugins []host.PluginStatus) bool {
+	return slices.ContainsFunc(plugins, func(p host.PluginStatus) bool {
+		return p.Name == q.Plugin && p.PID != 0 && slices.Contains(p.Groups, q.Group)
+	})
+}
