@@ -46,6 +46,9 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 	if err != nil {
 		return nil, nil, err
 	}
-	server := control.Server{Exchange: p.exchange, Keys: p.keys, Users: p.users, Log: hclog.NewNullLogger(), Check: p.store.Check}
+	server := control.Server{
+		Exchange: p.exchange, Keys: p.keys, Users: p.users, Inbox: p.inbox, Audit: p.audit,
+		Log: hclog.NewNullLogger(), Check: p.store.Check,
+	}
 	return control.Direct(server.Handler()), func() error { return p.close(ctx) }, nil
 }

@@ -160,6 +160,7 @@ func (d *daemon) run(ctx context.Context) error {
 
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: cmp.Or(d.config.URL, d.url), Log: d.log.Named("control"),
+		Inbox: d.parts.inbox, Audit: d.parts.audit,
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
 	}
@@ -172,6 +173,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Handler: commands.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, // a large queue takes a while to prune
 		IdleTimeout:  time.Minute,
+		ConnContext:  control.ConnContext,
 	}
 
 	// Plugins stop last of all, so that fetches in flight can be formatted.

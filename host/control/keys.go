@@ -9,11 +9,14 @@ import (
 	"github.com/restante/restante/host"
 )
 
+// maxGrantBytes is the longest request for a key.
+const maxGrantBytes = 1 << 20
+
 func (s *Server) listKeys(*http.Request) (any, error) { return s.Keys.List(), nil }
 
 func (s *Server) createKey(r *http.Request) (any, error) {
 	var grant host.Grant
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&grant); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxGrantBytes)).Decode(&grant); err != nil {
 		return nil, fmt.Errorf("read what the key is for: %w", err)
 	}
 	if err := grant.Check(time.Now()); err != nil {

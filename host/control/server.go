@@ -17,10 +17,12 @@ import (
 
 // Server answers the commands.
 type Server struct {
-	// Exchange, Keys, Users and Log are required.
+	// Exchange, Keys, Users, Inbox, Audit and Log are required.
 	Exchange *host.Exchange
 	Keys     *host.Keys
 	Users    *host.Users
+	Inbox    *host.Inbox
+	Audit    *host.Audit
 	Log      hclog.Logger
 	// URL is where people find the pages, without the path; empty if that is not
 	// known.
@@ -69,7 +71,13 @@ func (s *Server) Handler() http.Handler {
 		"POST /plugins/{name}/restart":             s.restart,
 		"GET /plugin-preview":                      s.previewPlugin,
 		"POST /plugin-lock":                        s.lockPlugins,
+		"GET /errors":                              s.errors,
+		"GET /errors/{id}":                         s.showError,
+		"POST /errors/{id}/acknowledge":            s.acknowledgeError,
+		"POST /errors/{id}/reopen":                 s.reopenError,
+		"GET /audit":                               s.listAudit,
 	} {
+		call := s.audited(pattern, call)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			reply, err := call(r)
 			if err == nil {
@@ -133,7 +141,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNoDaemon):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "start it with \"restante serve\""
-	case errors.Is(err, host.ErrKeyReused):
+	case errors.Is(err, host.ErrKeyReused), errors.Is(err, host.ErrConflict):
 		reply.Status = http.StatusConflict
 	}
 	s.Log.Debug("command refused", "call", r.Pattern, "error", err)
@@ -214,6 +222,14 @@ func (s *Server) list(r *http.Request) (any, error) {
 
 // page reads what part of a list of a group is asked for.
 func (s *Server) page(r *http.Request) (before uint64, limit int, err error) {
+	if before, limit, err = span(r); err == nil {
+		_, err = s.Exchange.Queues.Queue(group(r))
+	}
+	return before, limit, err
+}
+
+// span reads what part of a list is asked for.
+func span(r *http.Request) (before uint64, limit int, err error) {
 	if before, err = number(r, "before", 0); err != nil {
 		return 0, 0, err
 	}
@@ -221,8 +237,7 @@ func (s *Server) page(r *http.Request) (before uint64, limit int, err error) {
 	if err != nil || most < 1 || most > host.MaxFetch {
 		return 0, 0, fmt.Errorf("limit must be a number from 1 to %d", host.MaxFetch)
 	}
-	_, err = s.Exchange.Queues.Queue(group(r))
-	return before, int(most), err
+	return before, int(most), nil
 }
 
 func shown(m host.Listed) Message {
