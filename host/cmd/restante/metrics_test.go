@@ -86,6 +86,7 @@ func TestMetrics(t *testing.T) {
 		{1, "restante_plugin_call_seconds", []string{"plugin", "csv", "group", "csv", "outcome", "ok"}},
 		{1, "restante_plugin_state", []string{"plugin", "csv", "state", "active"}},
 		{0, "restante_plugin_restarts_total", []string{"file", "csv"}},
+		{0, "restante_errors", []string{"kind", "waiting"}},
 		{0, "restante_plugin_held", []string{"file", "csv"}},
 	} {
 		if got, ok := metric(families, want.name, want.labels...); !ok || got != want.value {
