@@ -44,3 +44,15 @@ queue "plain" {
 #   }
 #   default_role = "viewer"
 # }
+
+# What "restante errors" reports, here and in a queue's own block; "off" is for what
+# nobody wants to know. These are the defaults.
+alerts {
+  waiting  = "24h"
+  silence  = 2
+  unmarked = 10
+  free     = "1GiB"
+}
+
+# For how long it is known who did what.
+audit = "3650d"

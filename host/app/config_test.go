@@ -105,6 +105,19 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 	}
 }
 
+// TestExample: the example says what the defaults are.
+func TestExample(t *testing.T) {
+	var c Config
+	var out strings.Builder
+	if err := ReadConfig("../../examples/restante.hcl", &c, &out); err != nil {
+		t.Fatalf("ReadConfig = %v\n%s", err, &out)
+	}
+	defaults := host.AlertLimits{Waiting: host.DefaultWaiting, Silence: host.DefaultSilence, Unmarked: host.DefaultUnmarked}
+	if c.Alerts != defaults || c.Free != host.DefaultFree {
+		t.Errorf("the alerts are %+v and %d, want %+v", c.Alerts, c.Free, defaults)
+	}
+}
+
 func TestReadAlerts(t *testing.T) {
 	path := writeConfig(t, `
 audit = "30d"
