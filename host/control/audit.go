@@ -39,7 +39,7 @@ func auditTable() map[string]audited {
 		"GET /queues/{group}/messages":             {action: "messages listed", look: true, about: listedIDs},
 		"GET /queues/{group}/messages/{id}":        {action: "message looked at", look: true, about: path("id")},
 		"GET /queues/{group}/preview":              {action: "messages previewed", look: true, about: query("ids")},
-		"GET /queues/{group}/deliveries/{id}/body": {action: "delivery looked at", look: true, about: path("id")},
+		"GET /queues/{group}/deliveries/{id}/body": {action: "delivery downloaded", look: true, about: path("id")},
 		"POST /queues/{group}/unread":              {action: "messages made unread", about: query("ids")},
 		"POST /queues/{group}/hold":                {action: "messages held", about: query("ids")},
 		"POST /queues/{group}/prune":               {action: "read messages pruned", about: query("before")},

@@ -173,7 +173,7 @@ func TestAuditOfEveryCommand(t *testing.T) {
 		{func() error { return do(a.Messages(ctx, "plain", 4, 2)) }, "messages listed|plain|2-3"},
 		{func() error { return do(a.Message(ctx, "plain", 3)) }, "message looked at|plain|3"},
 		{func() error { return do(a.Preview(ctx, "plain", ids)) }, "messages previewed|plain|1-2"},
-		{func() error { return do(a.DeliveryBody(ctx, "plain", f.Delivery)) }, "delivery looked at|plain|" + f.Delivery},
+		{func() error { return do(a.DeliveryBody(ctx, "plain", f.Delivery)) }, "delivery downloaded|plain|" + f.Delivery},
 		{func() error { return do(a.Hold(ctx, "plain", ids)) }, "messages held|plain|1-2"},
 		{func() error { return do(a.MakeUnread(ctx, "plain", ids)) }, "messages made unread|plain|1-2"},
 		{func() error { return do(a.Prune(ctx, "plain", time.Unix(0, 0))) }, "read messages pruned|plain|1970-01-01T00:00:00Z"},
