@@ -51,14 +51,15 @@ func heads(before, after host.Document) string {
 }
 
 // lines lays a body out so that its parts stand on lines of their own: JSON
-// indented, and XML with a line for every tag that follows another.
+// indented, and XML with a line for every tag that follows another. JSON that is
+// nested so deep that it would become too large to be compared is left as it is.
 func lines(d host.Document) string {
 	kind, _, _ := mime.ParseMediaType(d.ContentType)
 	text := d.Body
 	switch {
 	case strings.HasSuffix(kind, "json"):
 		var b bytes.Buffer
-		if json.Indent(&b, text, "", "  ") == nil {
+		if indentedSize(text) <= maxDiffed && json.Indent(&b, text, "", "  ") == nil {
 			text = b.Bytes()
 		}
 	case strings.HasSuffix(kind, "xml"):
@@ -68,4 +69,27 @@ func lines(d host.Document) string {
 		return string(text) + "\n"
 	}
 	return string(text)
+}
+
+// indentedSize returns about how many bytes JSON has when it is indented.
+func indentedSize(text []byte) int {
+	size, depth, quoted := len(text), 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			size += 2 * depth
+		case c == '}' || c == ']':
+			depth--
+			size += 2 * depth
+		case c == ',':
+			size += 2 * depth
+		}
+	}
+	return size
 }
