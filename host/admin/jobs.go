@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -11,11 +13,13 @@ import (
 )
 
 const (
-	// maxJobs is how many jobs may run at the same time.
-	maxJobs = 4
+	// maxJobs is how many jobs may run at the same time, and maxOwnJobs how many
+	// of one user.
+	maxJobs    = 4
+	maxOwnJobs = 2
 	// jobKept is how long the outcome of a job can be looked at.
 	jobKept = time.Hour
-	// maxKept is how many outcomes are kept.
+	// maxKept is how many outcomes are kept: the oldest go first.
 	maxKept = 200
 )
 
@@ -64,17 +68,22 @@ func (j *jobs) begin(ctx context.Context, g host.GroupName, title, owner string,
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.forget()
-	running := 0
+	running, own := 0, 0
 	for _, other := range j.all {
-		if other.look().Ended.IsZero() {
+		if o := other.look(); o.Ended.IsZero() {
 			running++
+			if o.Owner == owner {
+				own++
+			}
 		}
 	}
-	if j.closed {
+	switch {
+	case j.closed:
 		return nil, badf("The daemon is stopping.")
-	}
-	if running >= maxJobs || len(j.all) >= maxKept {
-		return nil, badf("%d searches are running already. Wait until one has ended, or stop it.", running)
+	case own >= maxOwnJobs:
+		return nil, badf("%d searches of yours are running already. Wait until one has ended, or stop it.", own)
+	case running >= maxJobs:
+		return nil, badf("%d searches are running already. Wait until one has ended.", running)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	one := &job{stop: stop, over: make(chan struct{}), jobView: jobView{ID: strings.ToLower(rand.Text()), Title: title, Owner: owner, Group: g, Began: j.now()}}
@@ -82,10 +91,12 @@ func (j *jobs) begin(ctx context.Context, g host.GroupName, title, owner string,
 	j.working.Go(func() {
 		defer stop()
 		defer close(one.over)
-		outcome, err := work(ctx, func(done, total uint64) {
-			one.mu.Lock()
-			defer one.mu.Unlock()
-			one.Done, one.Total = done, total
+		outcome, err := recovered(func() (any, error) {
+			return work(ctx, func(done, total uint64) {
+				one.mu.Lock()
+				defer one.mu.Unlock()
+				one.Done, one.Total = done, total
+			})
 		})
 		one.mu.Lock()
 		defer one.mu.Unlock()
@@ -94,12 +105,31 @@ func (j *jobs) begin(ctx context.Context, g host.GroupName, title, owner string,
 	return one, nil
 }
 
-// forget drops old outcomes; j.mu is held.
+// recovered makes an error of a panic, which would end the daemon.
+func recovered(work func() (any, error)) (outcome any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("a job panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return work()
+}
+
+// forget drops old outcomes, and leaves room for one; j.mu is held.
 func (j *jobs) forget() {
 	for id, one := range j.all {
 		if ended := one.look().Ended; !ended.IsZero() && j.now().Sub(ended) > jobKept {
 			delete(j.all, id)
 		}
+	}
+	for len(j.all) >= maxKept {
+		oldest, at := "", time.Time{}
+		for id, one := range j.all {
+			if ended := one.look().Ended; !ended.IsZero() && (oldest == "" || ended.Before(at)) {
+				oldest, at = id, ended
+			}
+		}
+		delete(j.all, oldest)
 	}
 }
 
