@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// maxShown is how much of a document a page shows: 256 KiB.
-	maxShown = 256 << 10
+	// maxShown is how much of a document a page shows: 64 KiB, which marking can
+	// make twenty times as long.
+	maxShown = 64 << 10
 	// maxHex is how much of one that is no text.
 	maxHex = 16 << 10
 )
@@ -29,21 +30,23 @@ type shown struct {
 	HTML template.HTML
 }
 
-// showDocument makes text that is safe to show out of any bytes.
+// showDocument makes text that is safe to show out of any bytes. It looks at no
+// more of them than it shows.
 func showDocument(contentType, filename string, body []byte) shown {
-	s := shown{ContentType: contentType, Filename: filename, Size: len(body)}
-	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
+	s := shown{ContentType: short(contentType, 200), Filename: short(filename, 200), Size: len(body)}
+	text := body
+	if s.Cut = len(text) > maxShown; s.Cut {
+		cut := maxShown
+		for cut > 0 && !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut]
+	}
+	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
 		s.Kind = "hex"
 		s.Cut = len(body) > maxHex
 		s.HTML = template.HTML(template.HTMLEscapeString(hex.Dump(body[:min(len(body), maxHex)])))
 		return s
-	}
-	text := body
-	if s.Cut = len(text) > maxShown; s.Cut {
-		text = text[:maxShown]
-		for len(text) > 0 && !utf8.Valid(text[max(0, len(text)-utf8.UTFMax):]) {
-			text = text[:len(text)-1]
-		}
 	}
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch {
@@ -57,10 +60,11 @@ func showDocument(contentType, filename string, body []byte) shown {
 	return s
 }
 
-// showJSON shows stored data, laid out in lines.
+// showJSON shows stored data, laid out in lines. Data that would be cut is left
+// as it is: what is nested deep becomes a hundred times as long.
 func showJSON(data []byte) shown {
 	var b bytes.Buffer
-	if len(data) > maxShown || json.Indent(&b, data, "", "  ") != nil || b.Len() > 4*maxShown {
+	if len(data) > maxShown || json.Indent(&b, data, "", "  ") != nil || b.Len() > maxShown {
 		return showDocument("application/json", "", data)
 	}
 	s := showDocument("application/json", "", b.Bytes())
