@@ -38,7 +38,7 @@ func (a *Admin) add(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := v.form(); err != nil {
+	if err := v.formUpTo(maxAddForm); err != nil {
 		return err
 	}
 	p := addPage{Data: v.r.PostForm.Get("data"), Nonce: v.r.PostForm.Get("nonce")}

@@ -70,6 +70,9 @@ type Admin struct {
 	cross  *http.CrossOriginProtection
 	jobs   *jobs
 	sealer *sealer
+	// formatting is how many documents are made at the same time for pages: each
+	// takes memory.
+	formatting chan struct{}
 }
 
 // New returns the pages.
@@ -83,7 +86,7 @@ func New(c Config) (*Admin, error) {
 	if c.Notice == nil {
 		c.Notice = func() string { return "" }
 	}
-	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer()}
+	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer(), formatting: make(chan struct{}, 2)}
 	a.mux = a.newMux()
 	return a, nil
 }
@@ -95,8 +98,12 @@ func (a *Admin) Close() { a.jobs.close() }
 // sheet and script, no inline script, no frames.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// maxForm is the largest form: a message to be added, and its escapes.
-const maxForm = 3*host.MaxMessageBytes + 64<<10
+const (
+	// maxForm is the largest form, and larger than any but one: 128 KiB.
+	maxForm = 128 << 10
+	// maxAddForm is the largest form with a message to be added, and its escapes.
+	maxAddForm = 3*host.MaxMessageBytes + maxForm
+)
 
 // ServeHTTP answers a request. A panic of a handler ends its request alone.
 func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +130,6 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.Log.Error("a page panicked", "request_id", id, "panic", cause, "stack", string(debug.Stack()))
 		http.Error(w, "Something went wrong inside the server. Request "+id+".", http.StatusInternalServerError)
 	}()
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	a.mux.ServeHTTP(w, r)
 }
 

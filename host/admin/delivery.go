@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/restante/restante/host"
 )
@@ -64,32 +67,48 @@ func (a *Admin) delivery(v *visit) error {
 	if err := v.audit("delivery looked at", p.Group, p.Delivery.ID, ""); err != nil {
 		return err
 	}
-	d := p.Delivery
+	p.Still = true
 	p.Title = "Delivery of " + p.Title
-	body, err := a.Exchange.Deliveries.Body(v.ctx(), d)
-	if err != nil {
-		p.BodyErr = explain(err).Text
-	} else {
-		p.Body = showDocument(d.ContentType, d.Filename, body)
-	}
-	if p.Again = v.r.URL.Query().Has("again"); p.Again {
-		ctx, cancel := context.WithTimeout(v.ctx(), 10*previewTime)
-		defer cancel()
-		now, err := a.Exchange.FormatAgain(ctx, d)
-		switch {
-		case err != nil:
-			p.AgainErr = err.Error()
-		case p.BodyErr != "":
-			p.AgainErr = "There is nothing to compare it with: the body is not kept any more."
-		default:
-			before := host.Document{ContentType: d.ContentType, Filename: d.Filename, Body: body}
-			if p.AgainBy = now.Origin; !now.Equal(before) {
-				p.Diff = a.Diff(before, now)
-			}
-		}
+	p.Again = v.r.URL.Query().Has("again")
+	if err := a.inTurn(v.ctx(), func() error { p.fill(v); return nil }); err != nil {
+		return err
 	}
 	return v.show("delivery", p)
 }
+
+// fill gets the body and, if that is asked for, formats the batch again.
+func (p *deliveryPage) fill(v *visit) {
+	d := p.Delivery
+	body, err := v.a.Exchange.Deliveries.Body(v.ctx(), d)
+	if err != nil {
+		if !errors.Is(err, host.ErrNoBody) {
+			v.a.Log.Warn("body of a delivery not read", "delivery", d.ID, "error", err)
+		}
+		p.BodyErr = cmp.Or(explain(err).Text, "It can't be read. The cause is in the daemon's log.")
+	} else {
+		p.Body = showDocument(d.ContentType, d.Filename, body)
+	}
+	if !p.Again {
+		return
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), againTime)
+	defer cancel()
+	now, err := v.a.Exchange.FormatAgain(ctx, d)
+	switch {
+	case err != nil:
+		p.AgainErr = v.unformatted(ctx, againTime, err)
+	case p.BodyErr != "":
+		p.AgainErr = "There is nothing to compare it with: the body is not kept any more."
+	default:
+		before := host.Document{ContentType: d.ContentType, Filename: d.Filename, Body: body}
+		if p.AgainBy = now.Origin; !now.Equal(before) {
+			p.Diff = v.a.Diff(before, now)
+		}
+	}
+}
+
+// againTime is how long a page waits for a batch to be formatted again.
+const againTime = 20 * time.Second
 
 // deliveryBody answers GET /admin/queues/{group}/deliveries/{id}/body with the
 // very bytes that left, to be saved and never to be shown by the browser.

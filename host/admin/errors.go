@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/restante/restante/host"
@@ -27,7 +28,7 @@ func (a *Admin) errors(v *visit) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Inbox.Open(v.ctx())
+	all, err := v.open()
 	if err != nil {
 		return err
 	}
@@ -53,21 +54,33 @@ func (a *Admin) errors(v *visit) error {
 // reportPage is one report.
 type reportPage struct {
 	frame
-	Report host.ErrorReport
+	Report *host.ErrorReport
 }
 
 // errorReport answers GET /admin/errors/{id}.
 func (a *Admin) errorReport(v *visit) error {
-	r, err := a.Inbox.Report(v.ctx(), v.r.PathValue("id"))
+	r, err := v.report(v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	if err := v.audit("error looked at", r.Group, r.ID, ""); err != nil {
 		return err
 	}
-	p := reportPage{Report: r}
+	p := reportPage{Report: &r}
 	v.frame(&p.frame, kindName(r.Kind), "errors")
 	return v.show("report", p)
+}
+
+// report returns one report, done with or not.
+func (v *visit) report(id string) (host.ErrorReport, error) {
+	open, err := v.open()
+	if err != nil {
+		return host.ErrorReport{}, err
+	}
+	if i := slices.IndexFunc(open, func(r host.ErrorReport) bool { return r.ID == id }); i >= 0 {
+		return open[i], nil
+	}
+	return v.a.Inbox.Report(v.ctx(), id)
 }
 
 // acknowledge answers POST /admin/errors/{id}/acknowledge.

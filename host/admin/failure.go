@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/restante/restante/host"
 )
@@ -49,6 +48,8 @@ func (v *visit) fail(err error) {
 		id := v.w.Header().Get("X-Request-Id")
 		p.Text = "The cause is in the daemon's log, at request " + id + "."
 		v.a.Log.Error("page failed", "request_id", id, "path", v.r.URL.Path, "error", err)
+	} else if p.Status == http.StatusServiceUnavailable {
+		v.a.Log.Warn("page failed", "path", v.r.URL.Path, "error", err)
 	} else {
 		v.a.Log.Debug("page refused", "path", v.r.URL.Path, "status", p.Status, "error", err)
 	}
@@ -80,11 +81,11 @@ func explain(err error) failurePage {
 	case errors.Is(err, errCrossOrigin):
 		return page(http.StatusForbidden, "Not from here", "The request came from another site, so nothing was done. Go back to the page and try again.")
 	case errors.Is(err, host.ErrConflict):
-		return page(http.StatusConflict, "Changed meanwhile", "Somebody else was quicker: %s. Look again.", strings.TrimSuffix(err.Error(), "."))
+		return page(http.StatusConflict, "Changed meanwhile", "Somebody else was quicker, or there is a newer one of its kind. Look again.")
 	case errors.Is(err, host.ErrStoreFull):
 		return page(http.StatusServiceUnavailable, "The disk is full", "Nothing was changed. Make space on the disk of the data folder; what was accepted before is safe.")
 	case errors.Is(err, host.ErrFailed), errors.Is(err, host.ErrClosed):
-		return page(http.StatusServiceUnavailable, "The store takes no changes", "The daemon is stopping, or has to be started again: %s.", err)
+		return page(http.StatusServiceUnavailable, "The store takes no changes", "The daemon is stopping, or has to be started again. Its log says why.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return page(http.StatusServiceUnavailable, "It took too long", "The work was called off. Try again.")
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -43,7 +44,9 @@ func (a *Admin) message(v *visit) error {
 	if err := v.audit("message looked at", p.Group, m.ID.String(), ""); err != nil {
 		return err
 	}
-	p.Message = a.messageLine(v, p.Group, m)
+	p.Still = true
+	p.Message = lineOf(m)
+	a.dateMark(v, p.Group, &p.Message)
 	if !m.Damaged {
 		p.Stored = showJSON(m.Data)
 		if p.Fault, err = a.fault(v, p.Group, m.ID); err != nil {
@@ -91,12 +94,46 @@ func (a *Admin) fault(v *visit, g host.GroupName, id host.ID) (string, error) {
 func (a *Admin) preview(v *visit, g host.GroupName, ids host.Ranges) (shown, string) {
 	ctx, cancel := context.WithTimeout(v.ctx(), previewTime)
 	defer cancel()
-	d, err := a.Exchange.Preview(ctx, g, ids)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return shown{}, "It takes longer than " + host.Duration(previewTime) + "."
-	case err != nil:
-		return shown{}, err.Error()
-	}
-	return showDocument(d.ContentType, d.Filename, d.Body), ""
+	var s shown
+	err := a.inTurn(ctx, func() error {
+		d, err := a.Exchange.Preview(ctx, g, ids)
+		if err == nil {
+			s = showDocument(d.ContentType, d.Filename, d.Body)
+		}
+		return err
+	})
+	return s, v.unformatted(ctx, previewTime, err)
 }
+
+// inTurn does what makes large documents, a few at a time.
+func (a *Admin) inTurn(ctx context.Context, do func() error) error {
+	select {
+	case a.formatting <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.formatting }()
+	return do()
+}
+
+// unformatted says why there is no document, or "" if there is one. What the
+// plugin itself says is for operators.
+func (v *visit) unformatted(ctx context.Context, most time.Duration, err error) string {
+	unavailable, out := errors.AsType[*host.UnavailableError](err)
+	_, rejected := errors.AsType[*host.RejectedError](err)
+	switch {
+	case err == nil:
+		return ""
+	case ctx.Err() != nil:
+		return "It takes longer than " + host.Duration(most) + "."
+	case out && !v.user.Role.Allows(host.Operator):
+		return short(unavailable.Public(), maxReason)
+	case out, rejected, errors.Is(err, host.ErrNoMessage), errors.Is(err, host.ErrTooLarge):
+		return short(err.Error(), maxReason)
+	}
+	v.a.Log.Warn("document not made for a page", "error", err)
+	return "The cause is in the daemon's log."
+}
+
+// maxReason is how much a page shows of what a plugin says.
+const maxReason = 2000

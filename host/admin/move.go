@@ -192,7 +192,9 @@ func (a *Admin) job(v *visit) error {
 		if err != nil {
 			continue // pruned meanwhile
 		}
-		p.Messages = append(p.Messages, a.messageLine(v, p.Job.Group, m))
+		line := lineOf(m)
+		a.dateMark(v, p.Job.Group, &line)
+		p.Messages = append(p.Messages, line)
 	}
 	return v.show("search", p)
 }

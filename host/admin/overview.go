@@ -12,6 +12,7 @@ type overviewPage struct {
 	frame
 	Queues  []queueLine
 	Plugins []host.PluginStatus
+	// Reports are the newest that nobody has seen; frame.Errors counts them all.
 	Reports []host.ErrorReport
 	// Unread and so on are the sums over all queues.
 	Unread, Held, Added, Delivered uint64
@@ -30,15 +31,21 @@ type queueLine struct {
 	Tone, State string
 }
 
+// overviewReports is how many reports the overview has.
+const overviewReports = 10
+
+// MoreReports is how many reports the overview leaves out.
+func (p overviewPage) MoreReports() int { return p.Errors - len(p.Reports) }
+
 // overview answers GET /admin/.
 func (a *Admin) overview(v *visit) error {
 	p := overviewPage{Plugins: a.Plugins.List()}
-	open, err := a.Inbox.Open(v.ctx())
+	open, err := v.open()
 	if err != nil {
 		return err
 	}
 	for _, r := range open {
-		if r.Unacknowledged() {
+		if r.Unacknowledged() && len(p.Reports) < overviewReports {
 			p.Reports = append(p.Reports, r)
 		}
 	}

@@ -31,6 +31,9 @@ type frame struct {
 	Warning string
 	// Refresh is after how many seconds a page comes again by itself; 0 is never.
 	Refresh int
+	// Still keeps scripts from asking for the page again and again, as each look at
+	// it is written down.
+	Still   bool
 	Version string
 }
 
@@ -42,7 +45,7 @@ func (v *visit) frame(f *frame, title, section string) {
 	if v.user.Name == "" {
 		return
 	}
-	open, err := v.a.Inbox.Open(v.ctx())
+	open, err := v.open()
 	if err != nil {
 		v.a.Log.Warn("error inbox not read", "error", err)
 	}

@@ -44,10 +44,17 @@ func (a *Admin) plugin(v *visit) error {
 		return err
 	}
 	p := pluginPage{Plugin: status}
+	// What two versions make of messages shows what is in them.
+	if c := status.Comparison; c != nil && c.Changed() {
+		if err := v.audit("plugin comparison looked at", "", status.File, ""); err != nil {
+			return err
+		}
+	}
 	for _, old := range status.Versions {
 		p.Before = p.Before || old.Digest != status.Digest && !old.Served.IsZero() && old.Quarantined == ""
 	}
 	v.frame(&p.frame, status.File, "plugins")
+	p.Still = status.Comparison != nil && status.Comparison.Changed()
 	return v.show("plugin", p)
 }
 
@@ -99,9 +106,14 @@ func (a *Admin) changePlugin(v *visit) error {
 	if !ok {
 		return errNotFound
 	}
-	err = v.audited(act.action, "", status.File, func() error { return act.do(a.Plugins, v, status.File) })
+	err = v.audited(act.action, "", status.File, func() error {
+		if err := act.do(a.Plugins, v, status.File); err != nil {
+			return badf("%s.", err)
+		}
+		return nil
+	})
 	if err != nil {
-		return badf("%s.", err)
+		return err
 	}
 	return v.redirect("/admin/plugins/"+url.PathEscape(status.File), fmt.Sprintf(act.did, status.File))
 }

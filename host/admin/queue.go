@@ -2,6 +2,8 @@ package admin
 
 import (
 	"cmp"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +31,7 @@ func (v *visit) queueFrame(f *queueFrame, tab string) error {
 		return err
 	}
 	v.frame(&f.frame, cmp.Or(q.Title, string(q.Group)), "overview")
-	open, err := v.a.Inbox.Open(v.ctx())
+	open, err := v.open()
 	if err != nil {
 		return err
 	}
@@ -92,15 +94,18 @@ func (a *Admin) queue(v *visit) error {
 	if err != nil {
 		return err
 	}
-	listed, more, err := a.listMessages(v, p.Group, p.Filter, host.ID(before))
-	if err != nil {
+	if p.Messages, err = a.listMessages(v, p.Group, p.Filter, host.ID(before)); err != nil {
 		return err
 	}
-	for _, m := range listed {
-		p.Messages = append(p.Messages, a.messageLine(v, p.Group, m))
+	more := len(p.Messages) > pageLength
+	if more {
+		p.Messages = p.Messages[:pageLength]
+	}
+	for i := range p.Messages {
+		a.dateMark(v, p.Group, &p.Messages[i])
 	}
 	if more {
-		query.Set("before", strconv.FormatUint(uint64(listed[len(listed)-1].ID), 10))
+		query.Set("before", strconv.FormatUint(uint64(p.Messages[pageLength-1].ID), 10))
 		p.Older = "?" + query.Encode()
 	}
 	if before > 0 {
@@ -110,8 +115,9 @@ func (a *Admin) queue(v *visit) error {
 	return v.show("queue", p)
 }
 
-// listMessages returns a page of messages, and whether there are more.
-func (a *Admin) listMessages(v *visit, g host.GroupName, f filter, before host.ID) (listed []host.Listed, more bool, err error) {
+// listMessages returns the messages of a page, newest first, and one more if there
+// are more.
+func (a *Admin) listMessages(v *visit, g host.GroupName, f filter, before host.ID) ([]messageLine, error) {
 	var only []host.Status
 	switch f.Status {
 	case "":
@@ -122,114 +128,76 @@ func (a *Admin) listMessages(v *visit, g host.GroupName, f filter, before host.I
 	case "held":
 		only = append(only, host.Held)
 	default:
-		return nil, false, badf("%q is no status. Use unread, read or held.", f.Status)
+		return nil, badf("%q is no status. Use unread, read or held.", short(f.Status, 50))
 	}
-	if f.ID != "" || f.Key != "" {
-		return a.pickMessages(v, g, f, before, only)
-	}
-	if f.Since != "" {
-		return a.messagesSince(v, g, f.Since, before, only)
-	}
-	listed, err = a.list(v, g, before, only)
-	return cutPage(listed, err)
-}
-
-// list returns a message more than a page has, if there is one.
-func (a *Admin) list(v *visit, g host.GroupName, before host.ID, only []host.Status) (listed []host.Listed, err error) {
-	for len(listed) <= pageLength {
-		// Large messages come a few at a time.
-		some, err := a.Exchange.Store.List(v.ctx(), g, before, pageLength+1-len(listed), only...)
-		if err != nil || len(some) == 0 {
-			return listed, err
-		}
-		listed = append(listed, some...)
-		before = some[len(some)-1].ID
-	}
-	return listed, nil
-}
-
-func cutPage(listed []host.Listed, err error) ([]host.Listed, bool, error) {
-	if more := len(listed) > pageLength; more {
-		return listed[:pageLength], true, err
-	}
-	return listed, false, err
-}
-
-// pickMessages lists messages by their ids or by their key.
-func (a *Admin) pickMessages(v *visit, g host.GroupName, f filter, before host.ID, only []host.Status) (listed []host.Listed, more bool, err error) {
-	var ids host.Ranges
+	ids := rangeOf(1, math.MaxInt64)
 	if f.ID != "" {
+		var err error
 		if ids, err = host.ParseRanges(f.ID); err != nil {
-			return nil, false, badf("%s.", err)
+			return nil, badf("%s.", short(err.Error(), 200))
 		}
 	}
 	if f.Key != "" {
 		added, err := a.Exchange.Store.Added(v.ctx(), g, f.Key)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if f.ID != "" {
-			added = host.Intersect(ids, added)
-		}
-		ids = added
+		ids = host.Intersect(ids, added)
 	}
-	// Newest first within the ids: each range is asked for on its own.
-	for _, r := range descending(ids) {
-		from := r.Last + 1
-		if before != 0 {
-			from = min(from, before)
+	if f.Since != "" {
+		at, err := parseTime(f.Since)
+		if err != nil {
+			return nil, err
 		}
-		for from > r.First {
-			page, err := a.Exchange.Store.List(v.ctx(), g, from, pageLength+1, only...)
-			if err != nil {
-				return nil, false, err
-			}
-			if len(page) == 0 {
-				break
-			}
-			for _, m := range page {
-				if from = m.ID; m.ID < r.First {
-					break
-				}
-				if listed = append(listed, m); len(listed) > pageLength {
-					return listed[:pageLength], true, nil
-				}
-			}
+		first, err := a.Exchange.Store.At(v.ctx(), g, at)
+		if err != nil || first == 0 {
+			return nil, err
 		}
+		ids = host.Intersect(ids, rangeOf(first, math.MaxInt64))
 	}
-	return listed, false, nil
+	if before != 0 {
+		ids = host.Intersect(ids, rangeOf(1, before-1))
+	}
+	return a.list(v, g, ids, only)
 }
 
-func descending(ids host.Ranges) []host.Range {
-	var all []host.Range
-	for r := range ids.All() {
-		all = append([]host.Range{r}, all...)
+func rangeOf(first, last host.ID) (one host.Ranges) {
+	if first <= last {
+		one.Add(host.Range{First: first, Last: last})
 	}
-	return all
+	return one
 }
 
-// messagesSince lists messages that were added at a time or later, the earliest
-// page first in time but newest first within.
-func (a *Admin) messagesSince(v *visit, g host.GroupName, since string, before host.ID, only []host.Status) ([]host.Listed, bool, error) {
-	at, err := parseTime(since)
-	if err != nil {
-		return nil, false, err
-	}
-	first, err := a.Exchange.Store.At(v.ctx(), g, at)
-	if err != nil || first == 0 {
-		return nil, false, err
-	}
-	listed, err := a.list(v, g, before, only)
-	if err != nil {
-		return nil, false, err
-	}
-	for i, m := range listed {
-		if m.ID < first {
-			listed = listed[:i]
-			break
+// list returns the newest of the messages in ids, newest first, without their
+// data. It asks the store for what is left, however many ranges there are.
+func (a *Admin) list(v *visit, g host.GroupName, ids host.Ranges, only []host.Status) (all []messageLine, err error) {
+	ranges := slices.Collect(ids.All())
+	for len(ranges) > 0 && len(all) <= pageLength {
+		r := &ranges[len(ranges)-1]
+		want := min(uint64(pageLength+1-len(all)), uint64(r.Last-r.First)+1)
+		// Large messages come a few at a time.
+		some, err := a.Exchange.Store.List(v.ctx(), g, r.Last+1, int(want), only...)
+		if err != nil || len(some) == 0 {
+			return all, err
+		}
+		for _, m := range some {
+			if m.ID >= r.First {
+				all = append(all, lineOf(m))
+			}
+		}
+		// What is above the last one is done with. If that is not within the range,
+		// it is to be found in another.
+		oldest := some[len(some)-1].ID
+		if oldest > r.First {
+			r.Last = oldest - 1
+			continue
+		}
+		ranges = ranges[:len(ranges)-1]
+		for oldest < r.First && len(ranges) > 0 && ranges[len(ranges)-1].First > some[0].ID {
+			ranges = ranges[:len(ranges)-1]
 		}
 	}
-	return cutPage(listed, nil)
+	return all, nil
 }
 
 // parseTime reads a time as people and browsers write it, in UTC.
@@ -242,19 +210,26 @@ func parseTime(text string) (time.Time, error) {
 	return time.Time{}, badf("%q is not a time such as 2026-01-31 09:30, in UTC.", text)
 }
 
-func (a *Admin) messageLine(v *visit, g host.GroupName, m host.Listed) messageLine {
+// lineOf returns the line of a message.
+func lineOf(m host.Listed) messageLine {
 	line := messageLine{Listed: m, Size: len(m.Data)}
+	line.Data = nil
 	line.ByHand, _ = host.AddedByHand(m.Key)
-	if m.Status == host.Read {
-		carried, err := a.Exchange.Deliveries.Carrying(v.ctx(), g, m.ID, 10)
-		if err != nil {
-			a.Log.Warn("deliveries of a message not read", "group", string(g), "id", m.ID, "error", err)
-		}
-		for _, d := range carried {
-			if d.Marked.After(line.Marked) {
-				line.Marked = d.Marked
-			}
+	return line
+}
+
+// dateMark finds out when a message was marked.
+func (a *Admin) dateMark(v *visit, g host.GroupName, line *messageLine) {
+	if line.Status != host.Read {
+		return
+	}
+	carried, err := a.Exchange.Deliveries.Carrying(v.ctx(), g, line.ID, 10)
+	if err != nil {
+		a.Log.Warn("deliveries of a message not read", "group", string(g), "id", line.ID, "error", err)
+	}
+	for _, d := range carried {
+		if d.Marked.After(line.Marked) {
+			line.Marked = d.Marked
 		}
 	}
-	return line
 }

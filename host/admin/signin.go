@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -28,10 +29,16 @@ func (v *visit) from() host.SignInFrom {
 
 // next returns where to go after the sign-in: one of our own pages.
 func next(text string) string {
-	if strings.HasPrefix(text, Base) && !strings.ContainsAny(text, "\\\r\n") {
-		return text
+	u, err := url.Parse(text)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, Base) || strings.Contains(u.Path, "\\") {
+		return Base
 	}
-	return Base
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if part == ".." {
+			return Base
+		}
+	}
+	return u.RequestURI()
 }
 
 // signInForm answers GET /admin/sign-in.
@@ -69,19 +76,24 @@ func (v *visit) signedIn(p signInPage, token string, s host.Session, err error) 
 		p.Err = "Too many attempts. Try again in " + host.Duration(max(many.After, time.Second)) + "."
 	case errors.Is(err, host.ErrSignIn):
 		p.Err = "The name or the password is wrong, or the user is disabled."
-	case errors.Is(err, host.ErrNameTaken), errors.Is(err, host.ErrLastAdmin):
+	case errors.Is(err, host.ErrNameTaken), errors.Is(err, host.ErrLastAdmin), errors.Is(err, host.ErrBadUserName):
 		p.Err = err.Error() + "."
 	case err != nil:
 		return err
 	}
 	if err != nil {
-		v.a.Log.Warn("sign-in refused", "name", p.Name, "address", v.address(), "error", err)
+		v.a.Log.Warn("sign-in refused", "name", short(p.Name, host.MaxUserName), "address", v.address(), "error", err)
 		return v.signInPage(status, p)
 	}
 	v.user.Name = s.User
 	if err := v.audit("signed in", "", s.User, ""); err != nil {
 		_ = v.a.Users.SignOut(v.ctx(), token)
 		return err
+	}
+	if before := v.cookie(sessionCookie); before != "" {
+		if err := v.a.Users.SignOut(v.ctx(), before); err != nil {
+			v.a.Log.Warn("session before a sign-in not ended", "error", err)
+		}
 	}
 	v.setCookie(sessionCookie, token, host.SessionLife)
 	return v.redirect(p.Next, "")
@@ -92,10 +104,10 @@ func (a *Admin) signOut(v *visit) error {
 	if err := v.audit("signed out", "", v.user.Name, ""); err != nil {
 		a.Log.Warn("sign-out not audited", "error", err) // it must work all the same
 	}
+	v.setCookie(sessionCookie, "", -1) // even if the store takes no changes
 	if err := a.Users.SignOut(v.ctx(), v.cookie(sessionCookie)); err != nil {
 		return err
 	}
-	v.setCookie(sessionCookie, "", -1)
 	return v.redirect("/admin/sign-in", "")
 }
 

@@ -44,10 +44,21 @@ func (a *Admin) invite(v *visit) error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	name := strings.TrimSpace(v.r.PostForm.Get("name"))
+	name, role := strings.TrimSpace(v.r.PostForm.Get("name")), host.Role(v.r.PostForm.Get("role"))
+	known, err := a.Users.User(v.ctx(), name)
+	switch {
+	case errors.Is(err, host.ErrNoUser):
+		if _, err := host.ParseRole(string(role)); err != nil {
+			return badf("%s.", err)
+		}
+	case err != nil:
+		return err
+	case role != "" && role != known.Role:
+		return badf("%s is a user already, with the role %s. Change it in the list, or make a new password link there.", known.Name, known.Role)
+	}
 	var token string
-	err := v.audited("user invited", "", name, func() (err error) {
-		token, _, err = a.Users.Invite(v.ctx(), name, host.Role(v.r.PostForm.Get("role")), v.user.Name)
+	err = v.audited("user invited", "", name, func() (err error) {
+		token, _, err = a.Users.Invite(v.ctx(), name, role, v.user.Name)
 		return err
 	})
 	if err != nil {
@@ -76,6 +87,9 @@ func (a *Admin) changeUser(v *visit) error {
 		return err
 	}
 	name, action := v.r.PostForm.Get("name"), v.r.PathValue("action")
+	if err := host.CheckUserName(name); err != nil {
+		return usersFault(err)
+	}
 	role := host.Role(v.r.PostForm.Get("role"))
 	actions := map[string]struct {
 		done string

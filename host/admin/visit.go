@@ -21,6 +21,20 @@ type visit struct {
 	r       *http.Request
 	user    host.User
 	session host.Session
+	// reports are those of the error inbox, once they were asked for.
+	reports []host.ErrorReport
+	read    bool
+}
+
+// open returns the reports of the error inbox that are not done with.
+func (v *visit) open() (all []host.ErrorReport, err error) {
+	if !v.read {
+		if v.reports, err = v.a.Inbox.Open(v.ctx()); err != nil {
+			return nil, err
+		}
+		v.read = true
+	}
+	return v.reports, nil
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -41,7 +55,7 @@ func (v *visit) address() string {
 		if said := v.r.Header.Values("X-Forwarded-For"); len(said) > 0 {
 			all := strings.Split(said[len(said)-1], ",")
 			if a, err := netip.ParseAddr(strings.TrimSpace(all[len(all)-1])); err == nil {
-				return a.String()
+				return a.WithZone("").String() // a zone can be any text
 			}
 		}
 	}
@@ -122,12 +136,16 @@ func (v *visit) audited(action string, g host.GroupName, subject string, do func
 
 // redirect sends the browser on after a change, with a notice for the next page.
 func (v *visit) redirect(to, notice string) error {
-	if notice != "" {
+	if notice = short(notice, maxNotice); notice != "" {
 		v.setCookie(noticeCookie, base64.RawURLEncoding.EncodeToString([]byte(notice)), time.Minute)
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil
 }
+
+// maxNotice is the longest notice in bytes, beside the mark of its end: browsers
+// keep no cookie that is much larger.
+const maxNotice = 400
 
 // notice returns the notice for this page, once.
 func (v *visit) notice() string {
@@ -137,16 +155,20 @@ func (v *visit) notice() string {
 	}
 	v.setCookie(noticeCookie, "", -1)
 	text, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil || len(text) > 500 {
+	if err != nil {
 		return ""
 	}
-	return string(text)
+	return short(string(text), maxNotice)
 }
 
-func (v *visit) form() error {
+// form reads a form of at most maxForm.
+func (v *visit) form() error { return v.formUpTo(maxForm) }
+
+func (v *visit) formUpTo(most int64) error {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
 	if err := v.r.ParseForm(); err != nil {
 		if _, big := errors.AsType[*http.MaxBytesError](err); big {
-			return badf("The form is too large. A message has at most 4 MiB.")
+			return badf("The form is too large.")
 		}
 		return badf("The form could not be read.")
 	}

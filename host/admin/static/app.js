@@ -50,7 +50,8 @@ for (const form of document.querySelectorAll("form.select")) {
 }
 
 // Live numbers: the page is asked for again now and then, and the parts that say
-// so take the new content, unless somebody is at work in them.
+// so take the new content, unless somebody is at work in them. Pages are still
+// where each look is written down.
 const live = document.querySelectorAll("[data-live]");
 async function refresh() {
   if (document.hidden) return;
@@ -65,6 +66,6 @@ async function refresh() {
   }
 }
 times(document);
-if (document.querySelector("main [data-live]")) {
+if (document.querySelector("main:not([data-still]) [data-live]")) {
   setInterval(() => refresh().catch(() => {}), 5000);
 }
