@@ -12,9 +12,11 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 var (
@@ -28,8 +30,8 @@ type browser struct {
 	ctx  context.Context
 	base string
 	axe  string
-	// dialogs and complaints must stay empty: what scripts of messages would do,
-	// and what the console says.
+	// complaints must stay empty: what scripts of messages would do, and what the
+	// console says.
 	complaints *safeBuffer
 }
 
@@ -54,6 +56,12 @@ func newBrowser(t *testing.T, base string) *browser {
 			fmt.Fprintf(b.complaints, "a dialog opened: %s\n", e.Message)
 		case *runtime.EventExceptionThrown:
 			fmt.Fprintf(b.complaints, "exception: %s\n", e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			fmt.Fprintf(b.complaints, "console: %s\n", e.Type)
+		case *log.EventEntryAdded: // also what the security policy forbids
+			if e.Entry.Source != log.EntrySourceNetwork { // a page that says what is wrong has its status
+				fmt.Fprintf(b.complaints, "%s: %s\n", e.Entry.Source, e.Entry.Text)
+			}
 		}
 	}); err != nil {
 		t.Fatal(err)
@@ -130,6 +138,42 @@ func (b *browser) fill(selector, text string) {
 	b.do(chromedp.SetValue(chromedp.CSS(selector), text))
 }
 
+// enter waits for the page that the next key leads to.
+func (b *browser) enter() {
+	b.t.Helper()
+	eval[bool](b, `document.body.dataset.left = "yes"; true`)
+	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitReady(chromedp.CSS("body:not([data-left]) footer")))
+}
+
+// tab presses the tab key until something that begins with a text has the focus.
+func (b *browser) tab(text string) {
+	b.t.Helper()
+	for range 60 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if eval[bool](b, fmt.Sprintf(`(document.activeElement.name || document.activeElement.textContent).trim().startsWith(%q)`, text)) {
+			return
+		}
+	}
+	b.t.Fatalf("the tab key does not lead to %q; the page:\n%s", text, b.text("body"))
+}
+
+// scripts has pages run scripts, or not.
+func (b *browser) scripts(run bool) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
+		return err
+	}))
+}
+
+// quiet sees that nothing has complained.
+func (b *browser) quiet() {
+	b.t.Helper()
+	if said := b.complaints.String(); said != "" {
+		b.t.Errorf("the browser complains: %s", said)
+	}
+}
+
 // text returns what a part of the page says.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
@@ -143,8 +187,8 @@ func (b *browser) says(text string) {
 	}
 }
 
-// look holds the page to the rules of axe-core, light and dark, sees that it fits
-// wide and narrow windows, and takes its pictures.
+// look holds the page to the rules of axe-core, sees that it fits wide and narrow
+// windows, light and dark, and takes its pictures.
 func (b *browser) look(name string) {
 	b.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -158,7 +202,7 @@ func (b *browser) look(name string) {
 			b.do(chromedp.EmulateViewport(width, 900))
 			where := fmt.Sprintf("%s, %s, %d px", name, scheme, width)
 			if width > 360 {
-				b.check(where)
+				b.check(where, scheme == "light")
 			}
 			if eval[bool](b, "document.documentElement.scrollWidth > document.documentElement.clientWidth") {
 				b.t.Errorf("%s: the page is wider than the window", where)
@@ -171,11 +215,16 @@ func (b *browser) look(name string) {
 	b.do(chromedp.EmulateViewport(1280, 900))
 }
 
-func (b *browser) check(where string) {
+// check runs axe-core: all of it, or what depends on colours alone.
+func (b *browser) check(where string, all bool) {
 	b.t.Helper()
+	only := ""
+	if !all {
+		only = `, runOnly: ["color-contrast"]`
+	}
 	// The policy of the pages lets no script in; the browser's own console may.
 	eval[bool](b, b.axe+"; true")
-	violations := eval[[]string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.map((v) =>
+	violations := eval[[]string](b, `axe.run(document, {resultTypes: ["violations"]`+only+`}).then((r) => r.violations.map((v) =>
 		v.id + ": " + v.help + v.nodes.slice(0, 4).map((n) => "\n    " + n.html.slice(0, 300) + "\n      " + n.failureSummary.replaceAll("\n", " ")).join("")))`)
 	for _, v := range violations {
 		b.t.Errorf("%s: %s", where, v)

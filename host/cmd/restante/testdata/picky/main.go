@@ -1,5 +1,5 @@
 // Command picky is a plugin for tests. Its version 1 fails over messages that say
-// how.
+// how, and its version 3 writes other documents.
 package main
 
 import (
@@ -35,6 +35,9 @@ func write(ctx context.Context, b sdk.Batch) (sdk.Document, error) {
 			case "reject":
 				return sdk.Document{}, sdk.Reject(m.ID, "I can't")
 			}
+		}
+		if version == "3" {
+			body.WriteString("message ")
 		}
 		fmt.Fprintf(&body, "%d\n", m.ID)
 	}
