@@ -297,3 +297,38 @@ func TestStill(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeMessages looks at the largest messages and documents there can be.
+func TestLargeMessages(t *testing.T) {
+	s := start(t)
+	v := s.visit(t, "viewer")
+	look := func(path string) {
+		t.Helper()
+		began := time.Now()
+		a := v.get(path)
+		check(t, path, a, http.StatusOK)
+		if took := time.Since(began); len(a.body) > 6<<20 || took > 10*time.Second {
+			t.Errorf("%s has %d bytes after %s", path, len(a.body), took)
+		} else {
+			t.Logf("%s has %d bytes after %s", path, len(a.body), took)
+		}
+	}
+	deep := strings.Repeat("[", 120) + strings.Repeat("1,", host.MaxMessageBytes/2-200) + "1" + strings.Repeat("]", 120)
+	s.fill(t, "plain", deep, `"`+strings.Repeat(`\"`, host.MaxMessageBytes/2-2)+`"`, strings.Repeat(" ", 100)+"1")
+	for id := range 3 {
+		look(fmt.Sprint("/admin/queues/plain/messages/", id+1))
+	}
+	for range 12 { // a page of messages is 50 MiB of data
+		s.fill(t, "plain", deep)
+	}
+	look("/admin/queues/plain")
+	delivery := s.deliver(t, "plain")
+	look("/admin/queues/plain/deliveries/" + delivery)
+	look("/admin/queues/plain/deliveries/" + delivery + "?again=1")
+
+	s.fill(t, "formatted", "1")
+	for i, body := range []string{"<a>" + strings.Repeat("<b/>", 4<<20) + "</a>", "[" + strings.Repeat("1,", 32<<20) + "1]", strings.Repeat("\xff", 64<<20)} {
+		s.formatters.writes([]string{"application/xml", "application/json", "text/plain"}[i], "", []byte(body))
+		look("/admin/queues/formatted/messages/1")
+	}
+}
