@@ -138,9 +138,8 @@ func repeat(ctx context.Context, b host.Batch, twins []*running) (found *purity.
 		r := twins[i%len(twins)]
 		a := purity.Ask(ctx, r.process, b)
 		a.At = a.At.Add(r.world.shift)
-		if a.Err != nil && i > 0 && ctx.Err() == nil && !errors.Is(a.Err, process.ErrTimeout) && !errors.Is(a.Err, process.ErrEnded) {
-			// What could be formatted can't be now. Ends and time limits are for
-			// others to judge.
+		if a.Err != nil && i > 0 && ctx.Err() == nil && !passing(a.Err) {
+			// What could be formatted can't be now.
 			return &purity.Finding{Different: 2, Runs: i + 1, Processes: min(i+1, len(twins)), Details: []string{
 				"run 1: an answer", fmt.Sprintf("run %d: %s", i+1, a.Err),
 			}}, false
@@ -151,6 +150,13 @@ func repeat(ctx context.Context, b host.Batch, twins []*running) (found *purity.
 		all = append(all, a)
 	}
 	return all.Find(), true
+}
+
+// passing tells whether a call failed in a way that says nothing of the formatter's
+// answer: ends and time limits are for others to judge.
+func passing(err error) bool {
+	failed, ok := errors.AsType[*process.FailedError](err)
+	return errors.Is(err, process.ErrTimeout) || errors.Is(err, process.ErrEnded) || ok && failed.Passing
 }
 
 func newImpurity(b host.Batch, found *purity.Finding) host.Impurity {

@@ -151,7 +151,7 @@ func (p *Process) callError(ctx, within context.Context, err error, limit time.D
 	case code == codes.Unimplemented:
 		return &FailedError{Text: "the plugin does not have this call: " + text}
 	}
-	return &FailedError{Text: text}
+	return &FailedError{Text: text, Passing: code == codes.Unavailable}
 }
 
 // awaitEnd returns when the process has ended if its connection is lost, or is in

@@ -39,6 +39,9 @@ const maxFailure = 500
 type FailedError struct {
 	// Text is all that the plugin said, maybe with a stack.
 	Text string
+	// Passing says that the connection was lost, or the plugin busy (the gRPC code
+	// UNAVAILABLE): the same call may well succeed.
+	Passing bool
 }
 
 // Error returns the plugin's text on one line, without a stack, and at most
