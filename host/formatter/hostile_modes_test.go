@@ -110,7 +110,7 @@ var hostileLives = []hostileCase{
 	{name: "leaves litter", mode: "litter", state: active, fetch: "served"},
 	{name: "is deaf", start: "deaf", state: active, fetch: "served"},
 	{name: "is not serving", mode: "not-serving", state: active, fetch: "served"},
-	{name: "closes the connection when it is old", mode: "goes-away:800", state: active, fetch: "served", also: func(r *rig, file string) {
+	{name: "closes the connection when it is old", mode: "goes-away:5000", state: active, fetch: "served", also: func(r *rig, file string) {
 		r.eventually("the end of the connection is the end of the process", func() bool { return r.status(file).Restarts > 0 })
 		r.eventually("it is served again", func() bool { return r.fetch(host.GroupName(file)) == "served" })
 	}},
