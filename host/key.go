@@ -87,9 +87,14 @@ type Key struct {
 	Used time.Time `json:"used,omitzero"`
 }
 
+// IsFor reports whether the grant is for the group.
+func (g Grant) IsFor(group GroupName) bool {
+	return slices.Contains(g.Groups, group) || slices.Contains(g.Groups, EveryGroup)
+}
+
 // Allows reports whether the key permits p for the group.
 func (k Key) Allows(g GroupName, p Permission) bool {
-	return slices.Contains(k.Allow, p) && (slices.Contains(k.Groups, g) || slices.Contains(k.Groups, EveryGroup))
+	return slices.Contains(k.Allow, p) && k.IsFor(g)
 }
 
 // storedKey is the record of a key.

@@ -22,7 +22,7 @@ const (
 func chart(a host.Activity) template.HTML {
 	now := time.Now().UTC().Truncate(time.Hour)
 	var added, delivered [chartHours]uint64
-	var most, sumAdded, sumDelivered uint64
+	var most uint64
 	for _, h := range a.Hours {
 		i := chartHours - 1 - int(now.Sub(h.Start)/time.Hour)
 		if i < 0 || i >= chartHours {
@@ -30,9 +30,8 @@ func chart(a host.Activity) template.HTML {
 		}
 		added[i], delivered[i] = h.Added, h.Delivered
 		most = max(most, h.Added, h.Delivered)
-		sumAdded += h.Added
-		sumDelivered += h.Delivered
 	}
+	sumAdded, sumDelivered := lastDay(a)
 	label := fmt.Sprintf("%s added, %s delivered in the last day", number(sumAdded), number(sumDelivered))
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s" width="%d" height="%d" viewBox="0 0 %d %d"><title>%s</title>`,

@@ -57,7 +57,7 @@ func (v *visit) connectPage(p connectPage) error {
 	p.URL = v.a.URL()
 	now := time.Now()
 	for _, k := range v.a.Keys.List() {
-		if slices.Contains(k.Groups, p.Group) || slices.Contains(k.Groups, host.EveryGroup) {
+		if k.IsFor(p.Group) {
 			p.Keys = append(p.Keys, keyLine{k, !k.Expires.IsZero() && !now.Before(k.Expires)})
 		}
 	}
@@ -104,16 +104,6 @@ func (a *Admin) createKey(v *visit) error {
 	return v.connectPage(p)
 }
 
-// confirmPage asks whether something is really to be done.
-type confirmPage struct {
-	frame
-	Question, Text string
-	// Action is where the answer is posted to, Button what it is called, and Back
-	// where to go instead.
-	Action, Button, Back string
-	Danger               bool
-}
-
 func (a *Admin) ownKey(v *visit) (host.Queue, host.Key, error) {
 	q, err := v.group()
 	if err != nil {
@@ -121,7 +111,7 @@ func (a *Admin) ownKey(v *visit) (host.Queue, host.Key, error) {
 	}
 	id := v.r.PathValue("id")
 	for _, k := range a.Keys.List() {
-		if k.ID == id && (slices.Contains(k.Groups, q.Group) || slices.Contains(k.Groups, host.EveryGroup)) {
+		if k.ID == id && k.IsFor(q.Group) {
 			return q, k, nil
 		}
 	}

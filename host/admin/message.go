@@ -75,7 +75,7 @@ func (m messagePage) IsHeld() bool { return m.Message.Status == host.Held }
 
 // fault returns why a message can't be formatted, as far as the error inbox knows.
 func (a *Admin) fault(v *visit, g host.GroupName, id host.ID) (string, error) {
-	open, err := a.Inbox.Open(v.ctx())
+	open, err := v.open()
 	for _, r := range open {
 		if r.Group != g || r.Kind != host.ErrorBlocked && r.Kind != host.ErrorHeld {
 			continue

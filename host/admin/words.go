@@ -21,7 +21,6 @@ var functions = template.FuncMap{
 	"number":    number[uint64],
 	"size":      size[int64],
 	"bytes":     size[int],
-	"duration":  host.Duration,
 	"seconds":   seconds,
 	"path":      url.PathEscape,
 	"short":     short,

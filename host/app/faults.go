@@ -80,7 +80,7 @@ func faultReport(f host.Fault) host.ErrorReport {
 		r.Kind = host.ErrorHeld
 		r.Title = fmt.Sprintf("%s can't format %s %s, held now; the rest goes on. Mend the plugin and release what is held.", by, which, ids)
 	default:
-		r.Kind, r.Lasting = host.ErrorBlocked, true
+		r.Kind = host.ErrorBlocked
 		r.Title = fmt.Sprintf("%s can't format %s %s, and the queue waits. Mend the plugin, or hold what it can't format.", by, which, ids)
 	}
 	r.Details = fmt.Sprintf("Batch: %s\n%s", f.Batch, f.Reason)

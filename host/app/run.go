@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,7 +158,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.warnOpen(listener.Addr())
 
 	commands := control.Server{
-		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: cmp.Or(d.config.URL, d.url), Log: d.log.Named("control"),
+		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.outside(), Log: d.log.Named("control"),
 		Inbox: d.parts.inbox, Audit: d.parts.audit,
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
@@ -187,7 +186,6 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { fail(serve(private, socket)) })
 	rest.Go(func() { d.flush(ctx) })
 	rest.Go(func() { d.prune(ctx) })
-	rest.Go(func() { d.pruneAccounts(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
 	rest.Go(func() { d.watch(ctx) })
 	if err := d.inviteFirst(ctx); err != nil {
@@ -301,6 +299,7 @@ func (d *daemon) prune(ctx context.Context) {
 			}
 		}
 		d.pruneHistory(ctx)
+		d.pruneAccounts(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
