@@ -15,6 +15,8 @@ var (
 	ErrUnknownGroup = errors.New("unknown group")
 	// ErrWrongMethod: fetch and mark are for poll queues only.
 	ErrWrongMethod = errors.New("not a poll queue")
+	// ErrNotSent: the messages of the group are not sent, but fetched.
+	ErrNotSent = errors.New("not a send queue")
 	// ErrBadData: a message is not acceptable JSON. See DataError.
 	ErrBadData = errors.New("not acceptable as a message")
 	// ErrTooLarge: a message or a request is over its limit.
@@ -102,6 +104,17 @@ var (
 	// ErrClosed: the store was closed. Nothing was changed.
 	ErrClosed = errors.New("store is closed")
 )
+
+// LeasedError says that another daemon has a lease.
+type LeasedError struct {
+	Holder string
+	// Until is when it is free unless it is renewed.
+	Until time.Time
+}
+
+func (e *LeasedError) Error() string {
+	return fmt.Sprintf("%s has it until %s", e.Holder, e.Until.UTC().Format(time.RFC3339))
+}
 
 // DataError says where a message is not acceptable. It matches ErrBadData.
 type DataError struct {
