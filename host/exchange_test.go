@@ -37,6 +37,10 @@ func (f formatters) WriteMessages(_ context.Context, _ string, b host.Batch) (ho
 	return f(b)
 }
 
+func (f formatters) FormatHTTPRequest(_ context.Context, _ string, b host.Batch, d host.Document) (host.HTTPRequest, error) {
+	return host.HTTPRequest{Method: "PUT", URL: "?of=" + b.IDs().String(), Headers: []host.HTTPHeader{{Name: "X-Type", Value: d.ContentType}}}, nil
+}
+
 func (f formatters) Edition(plugin string) host.Edition {
 	return host.Edition{Origin: host.Origin{Plugin: plugin, Version: "1"}}
 }

@@ -14,6 +14,10 @@ type Formatters interface {
 	// format.
 	WriteMessages(ctx context.Context, plugin string, b Batch) (Document, error)
 
+	// FormatHTTPRequest has the named plugin say how the document of a batch is to
+	// be sent. It fails as WriteMessages does.
+	FormatHTTPRequest(ctx context.Context, plugin string, b Batch, d Document) (HTTPRequest, error)
+
 	// Edition returns what formats for the named plugin now or, while that is
 	// being started again, what did last; the zero Edition if neither is known.
 	Edition(plugin string) Edition

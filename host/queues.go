@@ -25,6 +25,8 @@ type Queue struct {
 	// Formats says that the plugin writes the documents; if not, the default
 	// format is used.
 	Formats bool `json:"formats,omitempty"`
+	// FormatsRequest says that the plugin says how the documents are sent.
+	FormatsRequest bool `json:"formatsRequest,omitempty"`
 	// File is the plugin's file name, so that the group keeps its owner while
 	// the plugin can't say who it is.
 	File string `json:"file,omitempty"`

@@ -81,6 +81,10 @@ func (p *stage) WriteMessages(_ context.Context, _ string, b host.Batch) (host.D
 	return p.write(b)
 }
 
+func (p *stage) FormatHTTPRequest(context.Context, string, host.Batch, host.Document) (host.HTTPRequest, error) {
+	return host.HTTPRequest{}, nil
+}
+
 func (p *stage) Edition(plugin string) host.Edition {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -218,6 +218,10 @@ func (f *scripted) WriteMessages(_ context.Context, _ string, b host.Batch) (hos
 	return f.write(b)
 }
 
+func (f *scripted) FormatHTTPRequest(context.Context, string, host.Batch, host.Document) (host.HTTPRequest, error) {
+	return host.HTTPRequest{}, nil
+}
+
 func (f *scripted) Edition(string) host.Edition { return host.Edition{} }
 
 func (f *scripted) Understudy(context.Context, string, host.GroupName) (host.Understudy, error) {

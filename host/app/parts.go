@@ -121,6 +121,10 @@ func (noFormatters) WriteMessages(_ context.Context, plugin string, _ host.Batch
 	return host.Document{}, noPlugins(plugin)
 }
 
+func (noFormatters) FormatHTTPRequest(_ context.Context, plugin string, _ host.Batch, _ host.Document) (host.HTTPRequest, error) {
+	return host.HTTPRequest{}, noPlugins(plugin)
+}
+
 func (noFormatters) Edition(string) host.Edition { return host.Edition{} }
 
 func (noFormatters) Understudy(_ context.Context, plugin string, _ host.GroupName) (host.Understudy, error) {

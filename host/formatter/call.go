@@ -18,41 +18,60 @@ import (
 // again, as nothing else would stop one that spins. So the batch must not be
 // changed afterwards.
 func (p *Plugins) WriteMessages(ctx context.Context, plugin string, b host.Batch) (host.Document, error) {
+	return called(ctx, p, plugin, b.Group, asksDocument, func(ctx context.Context, r *running) (host.Document, error) {
+		return p.ask(ctx, r, plugin, b)
+	})
+}
+
+// FormatHTTPRequest implements host.Formatters. It is like WriteMessages, whose
+// time limit holds for it as well.
+func (p *Plugins) FormatHTTPRequest(ctx context.Context, plugin string, b host.Batch, d host.Document) (host.HTTPRequest, error) {
+	return called(ctx, p, plugin, b.Group, asksRequest, func(ctx context.Context, r *running) (host.HTTPRequest, error) {
+		request, err := r.process.FormatHTTPRequest(ctx, b, d)
+		if err != nil {
+			return host.HTTPRequest{}, p.fell(r, plugin, b, err)
+		}
+		return request, nil
+	})
+}
+
+// called makes a call of a plugin, and returns at once when ctx ends.
+func called[T any](ctx context.Context, p *Plugins, plugin string, g host.GroupName, of asked, call func(context.Context, *running) (T, error)) (none T, _ error) {
 	if err := ctx.Err(); err != nil {
-		return host.Document{}, err
+		return none, err
 	}
-	r, why := p.acquire(plugin, b.Group)
+	r, why := p.acquire(plugin, g, of)
 	if r == nil {
-		return host.Document{}, why
+		return none, why
 	}
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
 		r.calls.Done()
-		return host.Document{}, ctx.Err()
+		return none, ctx.Err()
 	}
 	type answer struct {
-		document host.Document
-		err      error
+		value T
+		err   error
 	}
 	answered := make(chan answer, 1)
 	go func() {
 		defer r.calls.Done()
 		defer func() { <-r.slots }()
-		d, err := p.ask(context.WithoutCancel(ctx), r, plugin, b)
-		answered <- answer{d, err}
+		v, err := call(context.WithoutCancel(ctx), r)
+		answered <- answer{v, err}
 	}()
 	select {
 	case a := <-answered:
-		return a.document, a.err
+		return a.value, a.err
 	case <-ctx.Done():
-		return host.Document{}, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
 // acquire returns the process to ask, with a call added to it, or the reason
 // why there is none.
-func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, *host.UnavailableError) {
+func (p *Plugins) acquire(plugin string, g host.GroupName, of asked) (*running, *host.UnavailableError) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	f := p.names[plugin]
@@ -61,16 +80,24 @@ func (p *Plugins) acquire(plugin string, g host.GroupName) (*running, *host.Unav
 	}
 	// While a file changes its plugin's name, what ran before still serves.
 	r := f.active
-	if why := r.mayNot(plugin, g); why != nil {
+	if why := r.mayNot(plugin, g, of); why != nil {
 		return nil, why
 	}
 	r.calls.Add(1)
 	return r, nil
 }
 
-// mayNot says why the process is not to format a group, or returns nil;
+// asked is what a plugin is asked for.
+type asked int
+
+const (
+	asksDocument asked = iota
+	asksRequest
+)
+
+// mayNot says why the process is not to be asked about a group, or returns nil;
 // Plugins.mu is held.
-func (r *running) mayNot(plugin string, g host.GroupName) *host.UnavailableError {
+func (r *running) mayNot(plugin string, g host.GroupName, of asked) *host.UnavailableError {
 	declared, ok := r.group(g)
 	refused, isRefused := r.refused[g]
 	switch {
@@ -78,7 +105,9 @@ func (r *running) mayNot(plugin string, g host.GroupName) *host.UnavailableError
 		return unavailable(plugin, "", "the group %q is not its own: %s", g, refused)
 	case !ok:
 		return unavailable(plugin, "", "its version %q does not declare the group %q any more; install a version that does", r.description.Version, g)
-	case !declared.Formats:
+	case of == asksRequest && !declared.FormatsHTTPRequest:
+		return unavailable(plugin, "", "its version %q does not say any more how the group %q is sent", r.description.Version, g)
+	case of == asksDocument && !declared.Formats:
 		return unavailable(plugin, "", "its version %q does not format the group %q any more", r.description.Version, g)
 	}
 	return nil
@@ -108,13 +137,18 @@ func (p *Plugins) ask(ctx context.Context, r *running, plugin string, b host.Bat
 		p.sample(ctx, r, plugin, b, d)
 		return d, nil
 	}
+	return host.Document{}, p.fell(r, plugin, b, err)
+}
+
+// fell says in the words of host how a call failed, and notes it.
+func (p *Plugins) fell(r *running, plugin string, b host.Batch, err error) error {
 	why := p.failed(r, plugin, b, err)
 	stack := ""
 	if failed, ok := errors.AsType[*process.FailedError](err); ok && failed.Cut() {
 		stack = failed.Text
 	}
 	p.noteFailure(r, plugin, b, cmp.Or(why.Detail, why.Reason), stack)
-	return host.Document{}, why
+	return why
 }
 
 // failed says in the words of host how a call failed, and kills a process that

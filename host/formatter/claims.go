@@ -39,7 +39,8 @@ func (p *Plugins) claim(ctx context.Context, f *file, r *running) error {
 	for _, g := range r.description.Groups {
 		queue := host.Queue{
 			Group: g.Name, Method: g.Method, Title: g.Title, Description: g.Description,
-			Schedule: g.Schedule, Plugin: name, Formats: g.Formats, File: f.name,
+			Schedule: g.Schedule, Plugin: name, Formats: g.Formats,
+			FormatsRequest: g.FormatsHTTPRequest && g.Method == host.Send, File: f.name,
 		}
 		err := p.config.Queues.Declare(ctx, queue, succeeds)
 		switch {

@@ -54,7 +54,7 @@ func (p *Plugins) Understudy(ctx context.Context, plugin string, g host.GroupNam
 	if f.last.version.path == "" {
 		return nil, unavailable(plugin, "", "somebody else runs it, and it can't be started once more")
 	}
-	if why := f.last.mayNot(plugin, g); why != nil {
+	if why := f.last.mayNot(plugin, g, asksDocument); why != nil {
 		return nil, why
 	}
 	p.retiring.Add(1) // Run waits only after the phase has become ending

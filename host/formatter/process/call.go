@@ -52,14 +52,7 @@ func (p *Process) Configure(ctx context.Context, settings []byte) error {
 // can't format. The errors are those of Discover. A call that ended with ctx,
 // or with ErrTimeout, may still keep the plugin busy.
 func (p *Process) WriteMessages(ctx context.Context, b host.Batch) (host.Document, []host.Rejection, error) {
-	request := &formatterv1.WriteMessagesRequest{
-		Group:    string(b.Group),
-		Token:    string(b.Token),
-		Messages: make([]*formatterv1.Message, len(b.Messages)),
-	}
-	for i, m := range b.Messages {
-		request.Messages[i] = &formatterv1.Message{Id: uint64(m.ID), Time: timestamppb.New(m.Time), Data: m.Data}
-	}
+	request := &formatterv1.WriteMessagesRequest{Group: string(b.Group), Token: string(b.Token), Messages: messagesOf(b)}
 	if n := proto.Size(request); n > p.config.MaxMessageBytes {
 		return host.Document{}, nil, fmt.Errorf("the batch has %s for it, at most %s are allowed", size(n), size(p.config.MaxMessageBytes))
 	}
@@ -75,6 +68,40 @@ func (p *Process) WriteMessages(ctx context.Context, b host.Batch) (host.Documen
 	}
 	d, err := document(reply.GetDocument())
 	return d, nil, err
+}
+
+// FormatHTTPRequest has the plugin say how the document of a batch is to be sent.
+// What it says passes host.HTTPRequest.Check. The errors are those of Discover.
+func (p *Process) FormatHTTPRequest(ctx context.Context, b host.Batch, d host.Document) (host.HTTPRequest, error) {
+	request := &formatterv1.FormatHTTPRequestRequest{
+		Group: string(b.Group), Token: string(b.Token), Messages: messagesOf(b),
+		Document: &formatterv1.Document{ContentType: d.ContentType, Filename: d.Filename, Body: d.Body},
+	}
+	if n := proto.Size(request); n > p.config.MaxMessageBytes {
+		return host.HTTPRequest{}, fmt.Errorf("the batch and its document have %s for it, at most %s are allowed", size(n), size(p.config.MaxMessageBytes))
+	}
+	within, cancel := context.WithTimeout(ctx, p.config.CallTimeout)
+	defer cancel()
+	reply, err := p.formatter.FormatHTTPRequest(within, request)
+	if err != nil {
+		return host.HTTPRequest{}, p.callError(ctx, within, err, p.config.CallTimeout)
+	}
+	r := host.HTTPRequest{Method: reply.GetMethod(), URL: reply.GetUrl()}
+	for _, h := range reply.GetHeaders() {
+		r.Headers = append(r.Headers, host.HTTPHeader{Name: h.GetName(), Value: h.GetValue()})
+	}
+	if err := r.Check(); err != nil {
+		return host.HTTPRequest{}, fmt.Errorf("%w: %s", ErrBadReply, oneLine(err.Error(), maxFailure))
+	}
+	return r, nil
+}
+
+func messagesOf(b host.Batch) []*formatterv1.Message {
+	all := make([]*formatterv1.Message, len(b.Messages))
+	for i, m := range b.Messages {
+		all[i] = &formatterv1.Message{Id: uint64(m.ID), Time: timestamppb.New(m.Time), Data: m.Data}
+	}
+	return all
 }
 
 // rejected takes over rejections, each message's first one.

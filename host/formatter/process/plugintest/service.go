@@ -63,6 +63,8 @@ func (s *service) Discover(context.Context, *formatterv1.DiscoverRequest) (*form
 		switch kind, rest, _ := strings.Cut(name, ":"); kind {
 		case "send":
 			g.Name, g.Method, g.Schedule = rest, formatterv1.Method_METHOD_SEND, "@daily"
+		case "request": // says how it is sent
+			g.Name, g.Method, g.FormatsHttpRequest = rest, formatterv1.Method_METHOD_SEND, true
 		case "weird":
 			switch rest {
 			case "many":
@@ -183,6 +185,35 @@ func act(ctx context.Context, do Do, m *formatterv1.Message, d *formatterv1.Docu
 		}
 	}
 	return nil, nil, false
+}
+
+// FormatHTTPRequest puts the batch to a path of the group, with the version and the
+// size of the document in headers, unless a message tells it what to do instead.
+func (s *service) FormatHTTPRequest(ctx context.Context, q *formatterv1.FormatHTTPRequestRequest) (*formatterv1.FormatHTTPRequestResponse, error) {
+	r := &formatterv1.FormatHTTPRequestResponse{
+		Method: "PUT", Url: fmt.Sprintf("/%s?count=%d", q.GetGroup(), len(q.GetMessages())),
+		Headers: []*formatterv1.Header{
+			{Name: "X-Version", Value: s.spec.Version},
+			{Name: "X-Size", Value: fmt.Sprint(len(q.GetDocument().GetBody()))},
+		},
+	}
+	for _, m := range q.GetMessages() {
+		var do Do
+		if json.Unmarshal(m.GetData(), &do) != nil {
+			continue
+		}
+		switch do.Do {
+		case "request-url":
+			r.Url = do.Text
+		case "request-error":
+			return nil, errors.New(do.Text)
+		case "request-large":
+			r.Headers[0].Value = strings.Repeat("x", do.N)
+		case "request-wait":
+			time.Sleep(time.Duration(do.N) * time.Millisecond)
+		}
+	}
+	return r, ctx.Err()
 }
 
 // hangUp closes all sockets of the process.
