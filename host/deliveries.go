@@ -79,11 +79,7 @@ func (d *Deliveries) record(ctx context.Context, f Fetched, by Caller) error {
 	d.mu.Lock()
 	before := d.remember(batch, f.Group, id, recorded)
 	d.mu.Unlock()
-	delivery := Delivery{
-		ID: id, Group: f.Group, IDs: f.IDs.String(), Count: f.IDs.Count(), SHA256: hex.EncodeToString(f.SHA256[:]), Size: len(f.Document.Body),
-		ContentType: f.Document.ContentType, Filename: f.Document.Filename, Origin: f.Document.Origin,
-		First: now, Last: now, By: by, Fetches: 1,
-	}
+	delivery := d.delivery(f, by)
 	d.busy.Go(func() {
 		defer func() { <-d.slots }()
 		defer close(recorded)
@@ -96,6 +92,26 @@ func (d *Deliveries) record(ctx context.Context, f Fetched, by Caller) error {
 		}
 	})
 	return nil
+}
+
+// keep notes a batch that is to be sent, and returns when its record and its bytes
+// are on disk.
+func (d *Deliveries) keep(ctx context.Context, f Fetched, by Caller) error {
+	delivery := d.delivery(f, by)
+	if err := d.write(ctx, batchOf(f.Delivery), delivery, f.SHA256, f.Document.Body); err != nil {
+		return fmt.Errorf("record delivery %s of %q: %w", delivery.ID, f.Group, err)
+	}
+	return nil
+}
+
+// delivery is what is recorded of a fetch that happens now.
+func (d *Deliveries) delivery(f Fetched, by Caller) Delivery {
+	now := d.now().UTC()
+	return Delivery{
+		ID: f.Delivery, Group: f.Group, IDs: f.IDs.String(), Count: f.IDs.Count(), SHA256: hex.EncodeToString(f.SHA256[:]), Size: len(f.Document.Body),
+		ContentType: f.Document.ContentType, Filename: f.Document.Filename, Origin: f.Document.Origin,
+		First: now, Last: now, By: by, Fetches: 1,
+	}
 }
 
 // remember notes that a delivery is being recorded, and returns what must be

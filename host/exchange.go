@@ -75,6 +75,8 @@ type Fetched struct {
 	Document Document
 	// SHA256 is the digest of Document.Body.
 	SHA256 Sum
+	// Request is how the plugin of a send queue wants it sent.
+	Request HTTPRequest
 }
 
 // AddRequest is what a producer sends.
@@ -162,18 +164,23 @@ func (x *Exchange) Fetch(ctx context.Context, g GroupName, limit int, by Caller)
 }
 
 func (x *Exchange) fetch(ctx context.Context, q Queue, limit int) (Fetched, error) {
+	f, _, err := x.fetchBatch(ctx, q, limit, MaxBatchBytes)
+	return f, err
+}
+
+func (x *Exchange) fetchBatch(ctx context.Context, q Queue, limit, maxBytes int) (Fetched, Batch, error) {
 	guard := x.Faults.guard(q, limit)
 	for {
-		b, unread, err := x.take(ctx, q.Group, guard.limit)
+		b, unread, err := x.take(ctx, q.Group, guard.limit, maxBytes)
 		if err != nil {
-			return Fetched{}, err
+			return Fetched{}, Batch{}, err
 		}
 		document, err := guard.format(ctx, b, x.format)
 		if errors.Is(err, errAgain) {
 			continue
 		}
 		if err != nil {
-			return Fetched{}, err
+			return Fetched{}, Batch{}, err
 		}
 		sum := Sum(sha256.Sum256(document.Body))
 		return Fetched{
@@ -184,13 +191,13 @@ func (x *Exchange) fetch(ctx context.Context, q Queue, limit int) (Fetched, erro
 			Unread:   unread,
 			Document: document,
 			SHA256:   sum,
-		}, nil
+		}, b, nil
 	}
 }
 
 // take returns the oldest unread messages as a batch, and how many are unread.
-func (x *Exchange) take(ctx context.Context, g GroupName, limit int) (b Batch, unread uint64, err error) {
-	messages, err := x.Store.Unread(ctx, g, limit, MaxBatchBytes)
+func (x *Exchange) take(ctx context.Context, g GroupName, limit, maxBytes int) (b Batch, unread uint64, err error) {
+	messages, err := x.Store.Unread(ctx, g, limit, maxBytes)
 	if err != nil {
 		return Batch{}, 0, err
 	}

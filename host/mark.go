@@ -49,6 +49,10 @@ func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token, rejection
 	if _, err := x.pollQueue(g); err != nil {
 		return Marked{}, err
 	}
+	return x.mark(ctx, g, token, rejections, by)
+}
+
+func (x *Exchange) mark(ctx context.Context, g GroupName, token Token, rejections []Rejection, by Caller) (Marked, error) {
 	ids, err := x.Tokens.Open(g, token)
 	if err != nil {
 		return Marked{}, err

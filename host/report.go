@@ -23,6 +23,8 @@ const (
 	ErrorSilent ErrorKind = "silent"
 	// ErrorUnmarked: a poller fetches again and again, and marks nothing.
 	ErrorUnmarked ErrorKind = "unmarked"
+	// ErrorSend: messages can't be sent, or nothing is sent from this machine.
+	ErrorSend ErrorKind = "send"
 	// ErrorPlugin: a plugin is out of service.
 	ErrorPlugin ErrorKind = "plugin"
 	// ErrorDisk: the disk of the data folder is nearly full.

@@ -171,6 +171,8 @@ func kindName(k host.ErrorKind) string {
 		return "Poller silent"
 	case host.ErrorUnmarked:
 		return "Never marked"
+	case host.ErrorSend:
+		return "Not sent"
 	case host.ErrorPlugin:
 		return "Plugin out of service"
 	case host.ErrorDisk:
