@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,20 +32,21 @@ type operation struct {
 	done  chan struct{} // gets a value when err holds the outcome
 }
 
-var operations = sync.Pool{New: func() any { return &operation{done: make(chan struct{}, 1)} }}
-
 // do hands a write to the committing goroutine and returns when it is on disk.
 // Once it waits it can't be called off, as it may be under way.
 func (s *Store) do(ctx context.Context, bytes int, run func(*commit) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	op := operations.Get().(*operation)
+	op, _ := s.operations.Get().(*operation)
+	if op == nil {
+		op = &operation{done: make(chan struct{}, 1)}
+	}
 	op.ctx, op.run, op.bytes, op.err = ctx, run, bytes, nil
 	s.queueMu.RLock()
 	if s.closed {
 		s.queueMu.RUnlock()
-		operations.Put(op)
+		s.operations.Put(op)
 		return host.ErrClosed
 	}
 	s.queue <- op
@@ -54,7 +54,7 @@ func (s *Store) do(ctx context.Context, bytes int, run func(*commit) error) erro
 	<-op.done
 	err := op.err
 	op.ctx, op.run, op.err = nil, nil, nil
-	operations.Put(op)
+	s.operations.Put(op)
 	return err
 }
 

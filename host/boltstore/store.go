@@ -39,6 +39,8 @@ type Store struct {
 	statesMu sync.RWMutex
 	states   map[host.GroupName]*host.State
 
+	operations sync.Pool // of *operation, to be used again
+
 	queueMu sync.RWMutex // held for reading while sending to queue
 	closed  bool
 	queue   chan *operation
