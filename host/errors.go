@@ -17,6 +17,8 @@ var (
 	ErrWrongMethod = errors.New("not a poll queue")
 	// ErrNotSent: the messages of the group are not sent, but fetched.
 	ErrNotSent = errors.New("not a send queue")
+	// ErrNotSending: no queue is sent at the moment.
+	ErrNotSending = errors.New("nothing is sent now, as the daemon is starting or stopping")
 	// ErrBadData: a message is not acceptable JSON. See DataError.
 	ErrBadData = errors.New("not acceptable as a message")
 	// ErrTooLarge: a message or a request is over its limit.

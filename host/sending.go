@@ -13,8 +13,9 @@ type Sending struct {
 	Batch *Outgoing `json:"batch,omitempty"`
 	// Halt is why nothing is sent until somebody resumes it, or nil.
 	Halt *SendHalt `json:"halt,omitempty"`
-	// Schedule was followed up to Followed.
+	// Schedule, in TimeZone, was followed up to Followed.
 	Schedule string    `json:"schedule,omitempty"`
+	TimeZone string    `json:"timeZone,omitempty"`
 	Followed time.Time `json:"followed,omitzero"`
 
 	revision uint64

@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"host/admin":             {"host"},
 	"host/control":           {"host"},
 	"host/metrics":           {"host"},
+	"host/sender":            {"host", "host/sender/endpoint"},
 	"host/formatter":         {"host", "host/formatter", "host/formatter/process", "host/formatter/purity", "host/formatter/sandbox"},
 	"host/formatter/check":   {"host", "host/formatter/process", "host/formatter/purity", "host/formatter/sandbox"},
 	"host/formatter/sandbox": {},
@@ -35,7 +36,7 @@ var mayImport = map[string][]string{
 	"host/password":          {},
 	"host/oidc":              {"host"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password"},
+	"host/app":               {"host", "host/scaffold", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password", "host/sender"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }
