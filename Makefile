@@ -5,6 +5,7 @@ PLUGINS := $(notdir $(wildcard plugins/*))
 GO      := go
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
+NPM     := axe-core@4.14.1 standardwebhooks@1.1.1 svix@2.5.0
 
 .PHONY: help build run test check deps contract generate bench screenshots crash swaps real-input fuzz clean
 
@@ -26,7 +27,8 @@ deps: ## install what the tests need, with apt and npm
 	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p#*:}"; done; \
 	PATH=/usr/bin:/bin python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing="$$missing python3-grpcio python3-protobuf"; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
-	@[ -e run/node_modules/axe-core/axe.min.js ] || { mkdir -p run && npm install --silent --no-save --no-audit --no-fund --prefix run axe-core@4.14.1; }
+	@(cd run/node_modules && ls axe-core/axe.min.js standardwebhooks svix) >/dev/null 2>&1 || { mkdir -p run && \
+	  npm install --silent --no-save --no-audit --no-fund --prefix run $(NPM); }
 
 check: ## format, vet, static checks, generated code, go.mod, other systems
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted; exit 1; }
@@ -64,7 +66,7 @@ swaps: ## replace a plugin fifty times, by good and bad files, under pollers and
 
 real-input: ## all 329 real webhooks of @octokit/webhooks-examples through every step
 	mkdir -p run
-	npm install --silent --no-save --no-audit --no-fund --prefix run @octokit/webhooks-examples@7.6.1 axe-core@4.14.1
+	npm install --silent --no-save --no-audit --no-fund --prefix run @octokit/webhooks-examples@7.6.1 $(NPM)
 	$(GO) test -count=1 -run '^TestRealInput$$' -v ./host/cmd/restante \
 	  -payloads "$(CURDIR)/run/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 

@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"host/formatter/process": {"host", "host/formatter/process", "proto"},
 	"host/password":          {},
 	"host/oidc":              {"host"},
+	"host/sender/endpoint":   {"host"},
 	"host/scaffold":          {},
 	"host/app":               {"host", "host/scaffold", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password", "host/sender"},
 	"host/cmd":               {"host", "host/app", "host/control"},
