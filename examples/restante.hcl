@@ -25,6 +25,16 @@ queue "plain" {
   description = "Messages in the default format"
 }
 
+# Where the batches of a "send" queue go; docs/endpoint.md has all settings.
+#
+# queue "webhook" {
+#   endpoint {
+#     url     = "https://receiver.example/messages"
+#     bearer  = file("receiver-token")
+#     secrets = [file("webhook-secret")]
+#   }
+# }
+
 # Where people reach the daemon, if that is not where it listens.
 #
 # url = "https://restante.example.edu"

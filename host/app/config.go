@@ -22,6 +22,7 @@ import (
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/sandbox"
 	"github.com/restante/restante/host/oidc"
+	"github.com/restante/restante/host/sender/endpoint"
 )
 
 // Defaults of the settings.
@@ -83,6 +84,8 @@ type Config struct {
 	// Queues are declared without a plugin, or change what a plugin says of
 	// its own.
 	Queues []host.Queue
+	// Endpoints are where the batches of send queues go.
+	Endpoints map[host.GroupName]endpoint.Config
 	// URL is where people reach the daemon, such as "https://restante.example.edu",
 	// without a slash at its end; empty is where it listens.
 	URL string
@@ -110,6 +113,7 @@ type file struct {
 		OnFault     *hcl.Attribute `hcl:"on_fault,optional"`
 		Deliveries  *keepBlock     `hcl:"deliveries,block"`
 		Alerts      *alertBlock    `hcl:"alerts,block"`
+		Endpoint    *endpointBlock `hcl:"endpoint,block"`
 		Body        hcl.Body       `hcl:",body"`
 		Rest        hcl.Body       `hcl:",remain"`
 	} `hcl:"queue,block"`
@@ -206,6 +210,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	c.OnFaults = map[host.GroupName]host.FaultPolicy{}
 	faults = append(faults, f.applyAlerts(c, scope)...)
 	c.Retentions = map[host.GroupName]host.Retention{}
+	c.Endpoints = map[host.GroupName]endpoint.Config{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
@@ -233,6 +238,10 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 				bad("Bad method", err)
 			}
 			q.Method = m
+		}
+		if b.Endpoint != nil {
+			c.Endpoints[q.Group], wrong = b.Endpoint.config(q, dir)
+			faults = append(faults, wrong...)
 		}
 		text(&q.Title, b.Title)
 		text(&q.Description, b.Description)
