@@ -40,6 +40,9 @@ type Request struct {
 	Time time.Time
 	// Group is sent as the header Restante-Group.
 	Group string
+	// Lease is the fencing number of the daemon that sends, the header Restante-Lease;
+	// 0 is none.
+	Lease uint64
 }
 
 // maxHeader is the most bytes of headers that a plugin may add.
@@ -85,6 +88,9 @@ func (e *Endpoint) compose(r Request, now time.Time) (*composed, error) {
 	}
 	if r.Group != "" {
 		header.Set("Restante-Group", r.Group)
+	}
+	if r.Lease > 0 {
+		header.Set("Restante-Lease", strconv.FormatUint(r.Lease, 10))
 	}
 	for name, value := range e.config.Header {
 		header.Set(name, value)
