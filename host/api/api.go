@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -28,6 +29,8 @@ type Config struct {
 	Exchange *host.Exchange
 	Keys     *host.Keys
 	Log      hclog.Logger
+	// Send has a group sent soon; nil if nothing is sent here.
+	Send func(context.Context, host.GroupName) (host.SendStatus, error)
 	// Ready returns why the daemon can't serve now, in words that anyone may
 	// read, or nil if it can. If Ready is nil the daemon is always ready.
 	Ready func() error
@@ -50,6 +53,7 @@ type Config struct {
 type API struct {
 	exchange *host.Exchange
 	keys     *host.Keys
+	send     func(context.Context, host.GroupName) (host.SendStatus, error)
 	log      hclog.Logger
 	ready    func() error
 	metrics  http.Handler
@@ -78,6 +82,11 @@ func New(c Config) (*API, error) {
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
+	if c.Send == nil {
+		c.Send = func(context.Context, host.GroupName) (host.SendStatus, error) {
+			return host.SendStatus{}, faultf(errNotReady, "Nothing is sent from here.")
+		}
+	}
 	if c.Metrics == nil {
 		c.Metrics = http.NotFoundHandler()
 	}
@@ -90,6 +99,7 @@ func New(c Config) (*API, error) {
 	a := &API{
 		exchange: c.Exchange,
 		keys:     c.Keys,
+		send:     c.Send,
 		log:      c.Log,
 		ready:    c.Ready,
 		metrics:  c.Metrics,

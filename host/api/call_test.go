@@ -53,7 +53,7 @@ func (a answer) problem(t *testing.T) problem {
 
 func (c call) request(ctx context.Context, url string) (*http.Request, error) {
 	path := c.path
-	if strings.HasPrefix(path, "/add/") || strings.HasPrefix(path, "/poll/") {
+	if strings.HasPrefix(path, "/add/") || strings.HasPrefix(path, "/poll/") || strings.HasPrefix(path, "/send/") {
 		path = api.Base + path
 	}
 	r, err := http.NewRequestWithContext(ctx, c.method, url+path, strings.NewReader(c.body))

@@ -114,7 +114,9 @@ func TestOpenAPIEveryStatus(t *testing.T) {
 	header := func(name, value string) func(*call) { return func(c *call) { c.header[name] = value } }
 	body := func(b string) func(*call) { return func(c *call) { c.body = b } }
 
-	for operation, c := range map[string]call{"fetch": fetch, "mark": mark, "add": add} {
+	send := call{method: "POST", path: "/send/student", key: s.all}
+
+	for operation, c := range map[string]call{"fetch": fetch, "mark": mark, "add": add, "send": send} {
 		reach(operation, c)
 		reach(operation, with(c, key("")))
 		reach(operation, with(c, key(s.other)))
@@ -133,9 +135,11 @@ func TestOpenAPIEveryStatus(t *testing.T) {
 	for _, err := range []error{host.ErrStoreFull, errors.New("broken")} {
 		s.store.breakWith(err)
 		reach("mark", mark)
+		reach("send", with(send, group("push")))
 		reach("add", with(add, header("Idempotency-Key", "broken")))
 	}
 	s.store.breakWith(nil)
+	reach("send", with(send, group("push")))
 	for _, err := range []error{&host.UnavailableError{Plugin: "p", Reason: "r"}, errors.New("broken")} {
 		s.formatters.set(func(host.Batch) (host.Document, error) { return host.Document{}, err })
 		reach("fetch", with(fetch, group("formatted")))

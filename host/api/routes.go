@@ -32,6 +32,7 @@ func (a *API) routes() []route {
 		{"POST", Base + "/add/{group}", host.MayAdd, a.add},
 		{"GET", Base + "/poll/{group}/fetch", host.MayPoll, a.fetch},
 		{"POST", Base + "/poll/{group}/mark", host.MayPoll, a.mark},
+		{"POST", Base + "/send/{group}", host.MaySend, a.sendSoon},
 		{"GET", "/healthz", "", a.healthz},
 		{"GET", "/readyz", "", a.readyz},
 		{"GET", "/api/openapi.yaml", "", a.openAPI},

@@ -84,6 +84,7 @@ func start(t *testing.T, options ...option) *service {
 	log := hclog.New(&hclog.LoggerOptions{Output: s.log, Level: hclog.Debug})
 	config := api.Config{
 		Exchange: s.exchange,
+		Send:     s.send,
 		Keys:     s.keys,
 		Log:      log.Named("api"),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -110,8 +111,20 @@ func start(t *testing.T, options ...option) *service {
 	s.listen(t)
 	s.student = s.key(t, host.Grant{Groups: []host.GroupName{"student"}, Allow: []host.Permission{host.MayPoll, host.MayAdd}})
 	s.other = s.key(t, host.Grant{Groups: []host.GroupName{"other"}, Allow: []host.Permission{host.MayPoll, host.MayAdd}})
-	s.all = s.key(t, host.Grant{Groups: []host.GroupName{host.EveryGroup}, Allow: []host.Permission{host.MayPoll, host.MayAdd}})
+	s.all = s.key(t, host.Grant{Groups: []host.GroupName{host.EveryGroup}, Allow: []host.Permission{host.MayPoll, host.MayAdd, host.MaySend}})
 	return s
+}
+
+// send is a sender that has nothing to do.
+func (s *service) send(ctx context.Context, g host.GroupName) (host.SendStatus, error) {
+	if _, err := s.exchange.SendQueue(g); err != nil {
+		return host.SendStatus{}, err
+	}
+	if p := s.store.failure.Load(); p != nil {
+		return host.SendStatus{}, *p
+	}
+	counts, err := s.store.Counts(ctx, g)
+	return host.SendStatus{Group: g, State: host.SendGaveUp, Reason: "the receiver said a secret", Outstanding: counts.Unread}, err
 }
 
 func (s *service) listen(t *testing.T) {
