@@ -447,3 +447,7 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+func (*scripted) FormatHTTPRequest(context.Context, string, host.Batch, host.Document) (host.HTTPRequest, error) {
+	return host.HTTPRequest{}, nil
+}

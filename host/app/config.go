@@ -22,6 +22,7 @@ import (
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/sandbox"
 	"github.com/restante/restante/host/oidc"
+	"github.com/restante/restante/host/sender"
 	"github.com/restante/restante/host/sender/endpoint"
 )
 
@@ -84,8 +85,13 @@ type Config struct {
 	// Queues are declared without a plugin, or change what a plugin says of
 	// its own.
 	Queues []host.Queue
-	// Endpoints are where the batches of send queues go.
+	// Endpoints are where the batches of send queues go, and Sends when they do, and
+	// how many messages at a time.
 	Endpoints map[host.GroupName]endpoint.Config
+	Sends     map[host.GroupName]sender.Settings
+	// SendFrom is the name of the machine that sends; on others, and if it is empty,
+	// nothing is sent.
+	SendFrom string
 	// URL is where people reach the daemon, such as "https://restante.example.edu",
 	// without a slash at its end; empty is where it listens.
 	URL string
@@ -113,7 +119,7 @@ type file struct {
 		OnFault     *hcl.Attribute `hcl:"on_fault,optional"`
 		Deliveries  *keepBlock     `hcl:"deliveries,block"`
 		Alerts      *alertBlock    `hcl:"alerts,block"`
-		Endpoint    *endpointBlock `hcl:"endpoint,block"`
+		Endpoint    *sendBlock     `hcl:"endpoint,block"`
 		Body        hcl.Body       `hcl:",body"`
 		Rest        hcl.Body       `hcl:",remain"`
 	} `hcl:"queue,block"`
@@ -123,6 +129,7 @@ type file struct {
 	Audit        *hcl.Attribute `hcl:"audit,optional"`
 	PluginBlocks []pluginBlock  `hcl:"plugin,block"`
 	URL          *hcl.Attribute `hcl:"url,optional"`
+	SendFrom     *string        `hcl:"send_from"`
 	SignIn       []signInBlock  `hcl:"sign_in,block"`
 }
 
@@ -197,6 +204,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	text(&c.LogFormat, f.LogFormat)
 	text(&c.PluginsLock, f.Lock)
 	text(&c.Sandbox, f.Sandbox)
+	text(&c.SendFrom, f.SendFrom)
 	c.Readable = f.Readable
 	if f.Sample != nil {
 		c.Sample = f.Sample
@@ -210,7 +218,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	c.OnFaults = map[host.GroupName]host.FaultPolicy{}
 	faults = append(faults, f.applyAlerts(c, scope)...)
 	c.Retentions = map[host.GroupName]host.Retention{}
-	c.Endpoints = map[host.GroupName]endpoint.Config{}
+	c.Endpoints, c.Sends = map[host.GroupName]endpoint.Config{}, map[host.GroupName]sender.Settings{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
 		place := b.Body.MissingItemRange()
@@ -240,7 +248,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 			q.Method = m
 		}
 		if b.Endpoint != nil {
-			c.Endpoints[q.Group], wrong = b.Endpoint.config(q, dir)
+			c.Endpoints[q.Group], c.Sends[q.Group], wrong = b.Endpoint.read(q, dir, scope)
 			faults = append(faults, wrong...)
 		}
 		text(&q.Title, b.Title)

@@ -47,7 +47,7 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 		return nil, nil, err
 	}
 	server := control.Server{
-		Exchange: p.exchange, Keys: p.keys, Users: p.users, Inbox: p.inbox, Audit: p.audit,
+		Exchange: p.exchange, Keys: p.keys, Users: p.users, Inbox: p.inbox, Audit: p.audit, Outbox: p.outbox,
 		Log: hclog.NewNullLogger(), Check: p.store.Check,
 	}
 	return control.Direct(server.Handler()), func() error { return p.close(ctx) }, nil

@@ -27,6 +27,7 @@ func (d *daemon) newPages() (*admin.Admin, error) {
 		Log:        d.log.Named("admin"),
 		URL:        d.outside,
 		Diff:       formatter.Diff,
+		Notice:     d.notice,
 		Version:    d.version,
 	}
 	if signIn := d.config.SignIn; signIn != nil {

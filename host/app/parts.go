@@ -21,6 +21,7 @@ type parts struct {
 	keys       *host.Keys
 	users      *host.Users
 	inbox      *host.Inbox
+	outbox     *host.Outbox
 	audit      *host.Audit
 	activities *host.Activities
 }
@@ -73,7 +74,7 @@ func openParts(ctx context.Context, data string, queues []host.Queue, lost func(
 			Deliveries: host.NewDeliveries(store, time.Now, lost),
 			Observer:   activities,
 		},
-		keys: keys, users: users, inbox: host.NewInbox(store, time.Now), audit: host.NewAudit(store), activities: activities,
+		keys: keys, users: users, inbox: host.NewInbox(store, time.Now), outbox: host.NewOutbox(store), audit: host.NewAudit(store), activities: activities,
 	}, nil
 }
 

@@ -77,11 +77,17 @@ func (d *daemon) reload(ctx context.Context) (control.Reloaded, error) {
 		return control.Reloaded{}, err
 	}
 	before := d.settled.current()
+	connect, err := d.outlets.prepare(c.Endpoints)
+	if err != nil {
+		return control.Reloaded{}, err
+	}
 	if err := d.parts.exchange.Queues.Configure(ctx, c.Queues); err != nil {
 		return control.Reloaded{}, err
 	}
 	r := control.Reloaded{Restart: keepFixed(&c, before)}
 	d.settled.set(c)
+	connect()
+	d.sender.Reconfigure()
 	d.log.SetLevel(hclog.LevelFromString(c.LogLevel))
 	plugins, err := d.plugins.Reconfigure(ctx)
 	select {

@@ -22,6 +22,7 @@ import (
 	"github.com/restante/restante/host/formatter"
 	"github.com/restante/restante/host/formatter/sandbox"
 	"github.com/restante/restante/host/metrics"
+	"github.com/restante/restante/host/sender"
 )
 
 const (
@@ -86,6 +87,8 @@ type daemon struct {
 	parts   *parts
 	plugins *formatter.Plugins
 	metrics *metrics.Metrics
+	outlets outlets
+	sender  *sender.Sender
 	started time.Time
 	url     string
 	// reloaded gets a value, if it has none, when the configuration took effect.
@@ -99,6 +102,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Store:   d.parts.store,
 		Plugins: func() []host.PluginStatus { return d.plugins.List() },
 		Errors:  d.parts.inbox.Open,
+		Sending: func() map[host.GroupName]host.SendState { return d.sender.All() },
 	})
 	attach, err := d.config.attachments()
 	if err != nil {
@@ -132,9 +136,14 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.parts.exchange.Faults, err = d.newFaults(ctx); err != nil {
 		return err
 	}
+	if d.sender, err = d.newSender(); err != nil {
+		return err
+	}
+	defer d.outlets.close()
 	stopping := make(chan struct{})
 	machines, err := api.New(api.Config{
 		Exchange: d.parts.exchange,
+		Send:     d.sender.Trigger,
 		Keys:     d.parts.keys,
 		Log:      d.log.Named("api"),
 		Metrics:  d.metrics.Handler(),
@@ -159,7 +168,7 @@ func (d *daemon) run(ctx context.Context) error {
 
 	commands := control.Server{
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.outside(), Log: d.log.Named("control"),
-		Inbox: d.parts.inbox, Audit: d.parts.audit,
+		Inbox: d.parts.inbox, Audit: d.parts.audit, Sender: d.sender, Outbox: d.parts.outbox,
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData,
 	}
@@ -184,6 +193,7 @@ func (d *daemon) run(ctx context.Context) error {
 	plugins.Go(func() { fail(d.plugins.Run(pluginsCtx)) })
 	rest.Go(func() { fail(serve(public, listener)) })
 	rest.Go(func() { fail(serve(private, socket)) })
+	rest.Go(func() { fail(d.sender.Run(ctx)) })
 	rest.Go(func() { d.flush(ctx) })
 	rest.Go(func() { d.prune(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
@@ -290,6 +300,7 @@ func (d *daemon) prune(ctx context.Context) {
 			if !ok {
 				r = c.Retention
 			}
+			d.pruneAttempts(ctx, q.Group, r)
 			entries, bodies, err := d.parts.exchange.Deliveries.Prune(ctx, q.Group, r)
 			if entries > 0 || bodies > 0 {
 				d.log.Info("deliveries pruned", "group", string(q.Group), "entries", entries, "bodies", bodies)

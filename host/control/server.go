@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -27,7 +28,10 @@ type Server struct {
 	// URL is where people find the pages, without the path; empty if that is not
 	// known.
 	URL string
-	// Plugins, Status and Reload are nil in a server that no daemon stands behind.
+	// Outbox has the attempts to send.
+	Outbox *host.Outbox
+	// Sender, Plugins, Status and Reload are nil in a server that no daemon stands behind.
+	Sender  Sender
 	Plugins Plugins
 	Status  func() Status
 	Reload  func(context.Context) (Reloaded, error)
@@ -39,46 +43,55 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, call := range map[string]func(*http.Request) (any, error){
-		"GET /status":                              s.status,
-		"POST /reload":                             s.reload,
-		"GET /queues":                              s.queues,
-		"POST /queues/{group}/messages":            s.add,
-		"GET /queues/{group}/messages":             s.list,
-		"GET /queues/{group}/messages/{id}":        s.message,
-		"GET /queues/{group}/preview":              s.preview,
-		"GET /queues/{group}/deliveries":           s.deliveries,
-		"GET /queues/{group}/deliveries/{id}":      s.delivery,
-		"GET /queues/{group}/deliveries/{id}/body": s.deliveryBody,
-		"POST /verify":                             s.verify,
-		"POST /queues/{group}/unread":              s.makeUnread,
-		"POST /queues/{group}/hold":                s.hold,
-		"POST /queues/{group}/prune":               s.prune,
-		"POST /queues/{group}/release":             s.release,
-		"GET /keys":                                s.listKeys,
-		"POST /keys":                               s.createKey,
-		"POST /keys/{id}/revoke":                   s.revokeKey,
-		"POST /token-keys":                         s.rotateTokens,
-		"GET /users":                               s.listUsers,
-		"POST /users/invite":                       s.inviteUser,
-		"POST /users/role":                         s.setRole,
-		"POST /users/disable":                      s.disableUser,
-		"POST /users/enable":                       s.enableUser,
-		"POST /users/delete":                       s.deleteUser,
-		"POST /users/sign-out":                     s.signOutUser,
-		"GET /plugins":                             s.plugins,
-		"POST /plugins/{name}/approve":             s.approve,
-		"POST /plugins/{name}/rollback":            s.rollBack,
-		"POST /plugins/{name}/restart":             s.restart,
-		"GET /plugin-preview":                      s.previewPlugin,
-		"POST /plugin-lock":                        s.lockPlugins,
-		"GET /errors":                              s.errors,
-		"GET /errors/{id}":                         s.showError,
-		"POST /errors/{id}/acknowledge":            s.acknowledgeError,
-		"POST /errors/{id}/reopen":                 s.reopenError,
-		"GET /audit":                               s.listAudit,
+		"GET /status":                                  s.status,
+		"POST /reload":                                 s.reload,
+		"GET /queues":                                  s.queues,
+		"POST /queues/{group}/messages":                s.add,
+		"GET /queues/{group}/messages":                 s.list,
+		"GET /queues/{group}/messages/{id}":            s.message,
+		"GET /queues/{group}/preview":                  s.preview,
+		"GET /queues/{group}/deliveries":               s.deliveries,
+		"GET /queues/{group}/deliveries/{id}":          s.delivery,
+		"GET /queues/{group}/deliveries/{id}/body":     s.deliveryBody,
+		"GET /queues/{group}/deliveries/{id}/attempts": s.attempts,
+		"POST /queues/{group}/send":                    s.send,
+		"GET /queues/{group}/send":                     s.sendStatus,
+		"POST /queues/{group}/send/pause":              s.sendPause,
+		"POST /queues/{group}/send/resume":             s.sendResume,
+		"POST /queues/{group}/send/test":               s.sendTest,
+		"POST /verify":                                 s.verify,
+		"POST /queues/{group}/unread":                  s.makeUnread,
+		"POST /queues/{group}/hold":                    s.hold,
+		"POST /queues/{group}/prune":                   s.prune,
+		"POST /queues/{group}/release":                 s.release,
+		"GET /keys":                                    s.listKeys,
+		"POST /keys":                                   s.createKey,
+		"POST /keys/{id}/revoke":                       s.revokeKey,
+		"POST /token-keys":                             s.rotateTokens,
+		"GET /users":                                   s.listUsers,
+		"POST /users/invite":                           s.inviteUser,
+		"POST /users/role":                             s.setRole,
+		"POST /users/disable":                          s.disableUser,
+		"POST /users/enable":                           s.enableUser,
+		"POST /users/delete":                           s.deleteUser,
+		"POST /users/sign-out":                         s.signOutUser,
+		"GET /plugins":                                 s.plugins,
+		"POST /plugins/{name}/approve":                 s.approve,
+		"POST /plugins/{name}/rollback":                s.rollBack,
+		"POST /plugins/{name}/restart":                 s.restart,
+		"GET /plugin-preview":                          s.previewPlugin,
+		"POST /plugin-lock":                            s.lockPlugins,
+		"GET /errors":                                  s.errors,
+		"GET /errors/{id}":                             s.showError,
+		"POST /errors/{id}/acknowledge":                s.acknowledgeError,
+		"POST /errors/{id}/reopen":                     s.reopenError,
+		"GET /audit":                                   s.listAudit,
 	} {
 		call := s.audited(pattern, call)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(pattern, "/send") {
+				unhurried(w)
+			}
 			reply, err := call(r)
 			if err == nil {
 				err = s.answer(w, reply)
@@ -115,6 +128,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		reply.Status = http.StatusNotFound
 		reply.Message = fmt.Sprintf("unknown group %q", r.PathValue("group"))
 		reply.Hint = "\"restante queues\" lists the groups; a plugin or a queue block in the configuration declares one"
+	case errors.Is(err, host.ErrNotSent):
+		reply.Status = http.StatusConflict
+		reply.Hint = "its receiver fetches the messages; method = \"send\" in the block of the queue has them sent"
 	case errors.Is(err, host.ErrNoBody):
 		reply.Status = http.StatusNotFound
 		reply.Hint = "bodies are kept for a time; \"restante deliveries show\" has what is known of it"
@@ -135,7 +151,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, host.ErrStoreFull):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"
-	case errors.Is(err, host.ErrClosed):
+	case errors.Is(err, host.ErrClosed), errors.Is(err, host.ErrNotSending):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "the daemon is stopping; try again when it runs"
 	case errors.Is(err, errNoDaemon):
@@ -177,7 +193,14 @@ func (s *Server) queues(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Queue{Queue: q, Unread: counts.Unread, Read: counts.Read, Held: counts.Held, Last: counts.Last})
+		shown := Queue{Queue: q, Unread: counts.Unread, Read: counts.Read, Held: counts.Held, Last: counts.Last}
+		if q.Method == host.Send && s.Sender != nil {
+			// A queue that was declared just now has no status yet.
+			if status, err := s.Sender.Status(r.Context(), q.Group); err == nil {
+				shown.Sending = &status
+			}
+		}
+		all = append(all, shown)
 	}
 	return all, nil
 }

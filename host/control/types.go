@@ -44,6 +44,8 @@ type Queue struct {
 	Read   uint64  `json:"read"`
 	Held   uint64  `json:"held"`
 	Last   host.ID `json:"last"`
+	// Sending is nil unless the queue is sent, and a daemon runs.
+	Sending *host.SendStatus `json:"sending,omitempty"`
 }
 
 // Message is a message as the commands show it.

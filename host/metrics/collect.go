@@ -145,3 +145,18 @@ func (c Config) askErrors(ctx context.Context, to chan<- prometheus.Metric) {
 		gauge(to, openErrors, counts[kind], string(kind))
 	}
 }
+
+var sendPaused = describe("restante_send_paused", "1 if nothing of a group is sent until somebody does something: it is paused, blocked, given up on or off.", "group")
+
+// sending tells which groups wait for somebody.
+func (c Config) sending() collector {
+	return collector{[]*prometheus.Desc{sendPaused}, func(to chan<- prometheus.Metric) {
+		for g, state := range c.Sending() {
+			paused := 0.0
+			if state.Halted() {
+				paused = 1
+			}
+			gauge(to, sendPaused, paused, string(g))
+		}
+	}}
+}

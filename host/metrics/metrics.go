@@ -22,6 +22,8 @@ type Config struct {
 	Plugins func() []host.PluginStatus
 	// Errors returns the reports of the error inbox that are not done with.
 	Errors func(context.Context) ([]host.ErrorReport, error)
+	// Sending returns how sending is for every group that is sent.
+	Sending func() map[host.GroupName]host.SendState
 }
 
 // Metrics counts. It is safe for concurrent use, and is a host.Observer.
@@ -32,6 +34,7 @@ type Metrics struct {
 	fetches                *prometheus.CounterVec // by group and outcome
 	bytes                  *prometheus.CounterVec // of documents, by group
 	calls                  *prometheus.HistogramVec
+	attempts               *prometheus.CounterVec // by group and outcome
 }
 
 var _ host.Observer = (*Metrics)(nil)
@@ -54,13 +57,14 @@ func New(ctx context.Context, c Config) *Metrics {
 	m.marked = counter("restante_messages_marked_total", "Messages that pollers marked read, each once.", "group")
 	m.fetches = counter("restante_fetches_total", "Fetches by outcome: ok, or failed as the queue could not be formatted or read.", "group", "outcome")
 	m.bytes = counter("restante_document_bytes_total", "Bytes of the documents that pollers were given.", "group")
+	m.attempts = counter("restante_send_attempts_total", "Attempts to send a batch by outcome: sent, failed, refused, or cut off by a stop.", "group", "outcome")
 	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "restante_plugin_call_seconds", Help: "How long plugins took for a batch, by outcome: ok, rejected or failed.", Buckets: callSeconds,
 	}, []string{"plugin", "group", "outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "restante_build_info", Help: "Always 1; the label is the daemon's version."}, []string{"version"})
 	build.WithLabelValues(c.Version).Set(1)
 	m.registry.MustRegister(m.calls, build, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.queues(ctx), c.plugins(), c.errors(ctx))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.queues(ctx), c.plugins(), c.errors(ctx), c.sending())
 	return m
 }
 
@@ -93,6 +97,11 @@ func (m *Metrics) Fetched(g host.GroupName, f host.Fetched, err error) {
 // Marked counts messages that were newly marked.
 func (m *Metrics) Marked(g host.GroupName, messages uint64) {
 	m.marked.WithLabelValues(string(g)).Add(float64(messages))
+}
+
+// Attempted counts an attempt to send a batch.
+func (m *Metrics) Attempted(g host.GroupName, outcome host.AttemptOutcome) {
+	m.attempts.WithLabelValues(string(g), string(outcome)).Inc()
 }
 
 // Called counts a call of a plugin.
