@@ -7,7 +7,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
 NPM     := axe-core@4.14.1 standardwebhooks@1.1.1 svix@2.5.0
 
-.PHONY: help build run test check deps contract generate bench screenshots crash swaps real-input fuzz clean
+.PHONY: help build run test check deps contract generate bench screenshots crash kill-sender swaps real-input fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ screenshots: ## pictures of all pages, light and dark, wide and narrow, in run/s
 
 crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
 	$(GO) test -count=1 -timeout 30m -run '^TestKill$$' -v ./host/cmd/restante -rounds 50
+
+kill-sender: ## kill -9 the daemon a hundred times while it sends 10,000 messages
+	$(GO) test -count=1 -timeout 30m -run '^TestKillSender$$' -v ./host/cmd/restante -send-rounds 100
 
 swaps: ## replace a plugin fifty times, by good and bad files, under pollers and adders
 	$(GO) test -count=1 -timeout 30m -run '^TestSwapUnderLoad$$' -v ./host/cmd/restante -swaps 50

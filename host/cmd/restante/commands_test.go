@@ -38,7 +38,7 @@ func TestCommands(t *testing.T) {
 			check("", fmt.Sprintf(`^%d\n%d\n$`, id+2, id+3), "add", "plain", file)
 			check("4", fmt.Sprintf(`^%d\n$`, id+4), "add", "plain", "--key", mode)
 			check("4", fmt.Sprintf(`^%d\n$`, id+4), "add", "plain", "--key", mode)
-			check("", fmt.Sprintf(`(?s)plain +poll +%d +0 +0 +default JSON.*pushed +send +0`, id+4), "queues")
+			check("", fmt.Sprintf(`(?s)plain +poll +%d +0 +0 +- +default JSON.*pushed +send +0`, id+4), "queues")
 			check("", `"unread": `+fmt.Sprint(id+4), "queues", "--json")
 			check("", fmt.Sprintf(`(?m)^%d +\S+ \S+ +unread +%s +4$`, id+4, mode), "messages", "list", "plain", "--limit", "2")
 			check("", `(?s)Status: +unread.*"a": 1`, "messages", "show", "plain", fmt.Sprint(id+1))

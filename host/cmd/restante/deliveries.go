@@ -74,7 +74,7 @@ func writer(d host.Delivery) string {
 func newDeliveriesShow(flags *clientFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show GROUP ID",
-		Short: "Show the record of a delivery",
+		Short: "Show the record of a delivery, and the attempts to send it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return flags.withGroup(cmd.Context(), args[0], func(c *control.Client, g host.GroupName) error {
@@ -82,7 +82,20 @@ func newDeliveriesShow(flags *clientFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return flags.print(cmd.OutOrStdout(), d, func(w io.Writer) { printDelivery(w, d) })
+				attempts, err := c.Attempts(cmd.Context(), g, d.ID)
+				if err != nil {
+					return err
+				}
+				shown := struct {
+					host.Delivery
+					Attempts []host.Attempt `json:"attempts,omitempty"`
+				}{d, attempts}
+				return flags.print(cmd.OutOrStdout(), shown, func(w io.Writer) {
+					printDelivery(w, d)
+					for _, a := range attempts {
+						printAttempt(w, a)
+					}
+				})
 			})
 		},
 	}

@@ -27,9 +27,14 @@ func newQueues() *cobra.Command {
 						row(w, "No queues yet: drop a plugin into the plugin folder, or put a queue block into the configuration.")
 						return
 					}
-					row(w, "GROUP", "METHOD", "UNREAD", "READ", "HELD", "WRITTEN BY", "TITLE")
+					row(w, "GROUP", "METHOD", "UNREAD", "READ", "HELD", "SENDING", "WRITTEN BY", "TITLE")
 					for _, q := range all {
-						row(w, q.Group, q.Method, q.Unread, q.Read, q.Held, format(q.Queue), cell(q.Title, 40))
+						row(w, q.Group, q.Method, q.Unread, q.Read, q.Held, sendingCell(q), format(q.Queue), cell(q.Title, 40))
+					}
+					for _, q := range all {
+						if q.Sending != nil && q.Sending.Reason != "" {
+							fmt.Fprintf(w, "%s: %s\n", q.Group, cell(q.Sending.Reason, 500))
+						}
 					}
 				})
 			})
