@@ -25,10 +25,19 @@ queue "plain" {
   description = "Messages in the default format"
 }
 
-# Where the batches of a "send" queue go; docs/endpoint.md has all settings.
+# The host name of the machine that sends. Nothing leaves any other, so that a copy of
+# the data never pushes.
+#
+# send_from = "mail1"
+
+# Where the batches of a "send" queue go, and when: README.md and docs/endpoint.md have
+# all settings.
 #
 # queue "webhook" {
+#   method = "send"
 #   endpoint {
+#     schedule  = "30 6 * * mon-fri" # or on_add = "2s"
+#     time_zone = "Europe/Berlin"
 #     url     = "https://receiver.example/messages"
 #     bearer  = file("receiver-token")
 #     secrets = [file("webhook-secret")]
