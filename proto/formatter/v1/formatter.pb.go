@@ -982,11 +982,16 @@ func (x *FormatHTTPRequestRequest) GetDocument() *Document {
 
 type FormatHTTPRequestResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty for POST.
+	// POST, PUT, PATCH or DELETE; empty for the operator's, which is POST unless
+	// the configuration says otherwise.
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// A reference that is resolved against the URL of the operator's
-	// configuration (RFC 3986, section 5): a path, a query, or nothing.
-	Url           string    `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// A path, a query, or both, below the URL of the operator's configuration:
+	// "students" below "https://example.org/api" is
+	// "https://example.org/api/students". Empty for that URL itself. What could
+	// lead out of it, such as "..", is refused.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Not those that are for credentials, connections or proxies, and not those
+	// that name or sign the delivery.
 	Headers       []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
