@@ -137,7 +137,7 @@ func benchStart(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Start with %d messages in a file of %d MiB, three plugins    to reach: under 1 s and 100 MiB\n", s.history, info.Size()>>20)
+	fmt.Printf("Start with %d messages in a file of %d MiB, four plugins    to reach: under 1 s and 100 MiB\n", s.history, info.Size()>>20)
 	fmt.Printf("%-28s %12s %16s %16s\n", "", "seconds", "resident MiB", "of it not file")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		var took, all, own []float64
