@@ -80,7 +80,7 @@ func (x *Exchange) Release(ctx context.Context, g GroupName, ids Ranges) (moved 
 // the token that they had, unless the keys of tokens were rotated since. It
 // changes nothing.
 func (x *Exchange) FormatAgain(ctx context.Context, d Delivery) (Document, error) {
-	ids, err := ParseRanges(d.IDs)
+	ids, err := d.Messages()
 	if err != nil {
 		return Document{}, err
 	}

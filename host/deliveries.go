@@ -162,7 +162,7 @@ func (d *Deliveries) write(ctx context.Context, batch string, delivery Delivery,
 // first appends what is new: the record after the index, which may name a delivery
 // that there is not, but must not lack one.
 func (d *Deliveries) first(ctx context.Context, batch string, delivery Delivery) error {
-	ids, err := ParseRanges(delivery.IDs)
+	ids, err := delivery.Messages()
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,14 @@ type Delivery struct {
 	Rejections []Rejection `json:"rejections,omitempty"`
 }
 
+// Messages returns the messages; none if the document is that of an empty queue.
+func (d Delivery) Messages() (Ranges, error) {
+	if d.Count == 0 && d.IDs == "" {
+		return Ranges{}, nil
+	}
+	return ParseRanges(d.IDs)
+}
+
 // Sum returns the digest of the body.
 func (d Delivery) Sum() (sum Sum, err error) {
 	if n, err := hex.Decode(sum[:], []byte(d.SHA256)); err != nil || n != len(sum) {

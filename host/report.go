@@ -44,7 +44,7 @@ const (
 // ErrorKinds returns all kinds, those that last first.
 func ErrorKinds() []ErrorKind {
 	return []ErrorKind{
-		ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorPlugin, ErrorDisk,
+		ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorSend, ErrorPlugin, ErrorDisk,
 		ErrorHeld, ErrorRejected, ErrorBatch, ErrorRecord,
 	}
 }
@@ -52,7 +52,7 @@ func ErrorKinds() []ErrorKind {
 // Lasting tells whether what is wrong is over by itself when its cause is.
 func (k ErrorKind) Lasting() bool {
 	switch k {
-	case ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorPlugin, ErrorDisk:
+	case ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorSend, ErrorPlugin, ErrorDisk:
 		return true
 	}
 	return false

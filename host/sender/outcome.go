@@ -192,7 +192,7 @@ func (c *courier) report(ctx context.Context, b host.Outgoing, answer Answer, ti
 	c.reported = true
 	c.log.Error("sending has stopped until somebody resumes it", "delivery", b.Delivery, "attempts", b.Attempts+1, "status", answer.Status, "error", inWords(answer))
 	r := host.ErrorReport{
-		Kind: host.ErrorSend, Group: c.group, Title: title, Lasting: true,
+		Kind: host.ErrorSend, Group: c.group, Title: title,
 		Details: fmt.Sprintf("Delivery %s, messages %s.\n%s\n%s", b.Delivery, b.IDs, inWords(answer), answer.Body),
 	}
 	if err := c.sender.config.Inbox.Raise(context.WithoutCancel(ctx), r); err != nil {

@@ -171,7 +171,7 @@ func (s *Sender) lookAround(ctx context.Context, any bool) {
 		err = s.config.Inbox.End(ctx, host.ErrorSend, "", "")
 	} else {
 		s.config.Log.Warn("nothing is sent from this machine", "reason", why)
-		err = s.config.Inbox.Raise(ctx, host.ErrorReport{Kind: host.ErrorSend, Title: "Nothing is sent from this machine: " + why, Lasting: true})
+		err = s.config.Inbox.Raise(ctx, host.ErrorReport{Kind: host.ErrorSend, Title: "Nothing is sent from this machine: " + why})
 	}
 	if err != nil {
 		s.config.Log.Warn("error inbox not written", "kind", string(host.ErrorSend), "error", err)
