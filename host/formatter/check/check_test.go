@@ -179,6 +179,29 @@ func TestBadBatch(t *testing.T) {
 	}
 }
 
+func TestRequest(t *testing.T) {
+	path := plugintest.Install(t, t.TempDir(), "p", plugintest.Spec{Name: "p", Version: "1", Groups: []string{"request:g"}})
+	for name, test := range map[string]struct {
+		sample string
+		status Status
+		words  []string
+	}{
+		"good":      {`1`, OK, []string{"PUT to /g?count=100, 2 headers"}},
+		"elsewhere": {`{"do":"request-url","text":"https://evil.example/"}`, Failed, []string{"configuration says where messages go"}},
+		"error":     {`{"do":"request-error","text":"no address"}`, Failed, []string{"it failed: no address"}},
+		"time":      {`{"do":"request-time"}`, Failed, []string{"another request when asked twice", "the same of the same batch"}},
+		"hang":      {`{"do":"request-wait","n":60000}`, Failed, []string{"did not answer in time"}},
+		"rejected":  {`{"do":"reject","text":"no good"}`, Skipped, []string{"no document to send"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, Config{Sandbox: sandbox.Off, Path: path, CallTimeout: 2 * time.Second, Samples: map[host.GroupName][]json.RawMessage{"g": {json.RawMessage(test.sample)}}})
+			want(t, r, "HTTP request", test.status, test.words...)
+			others(t, r, "HTTP request")
+		})
+	}
+}
+
 // TestShippedPlugin checks a plugin that is built from source.
 func TestShippedPlugin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "csv")

@@ -56,9 +56,7 @@ func (c *checker) group(ctx context.Context, g process.Group) {
 		})
 	}
 	if g.FormatsHTTPRequest {
-		c.check(g.Name, "HTTP request", func(l *Check) {
-			l.is(Skipped, "how documents are sent is not checked yet", "")
-		})
+		r.request(ctx)
 	}
 }
 

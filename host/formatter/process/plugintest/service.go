@@ -205,6 +205,8 @@ func (s *service) FormatHTTPRequest(ctx context.Context, q *formatterv1.FormatHT
 		switch do.Do {
 		case "request-url":
 			r.Url = do.Text
+		case "request-time":
+			r.Headers[0].Value = time.Now().String()
 		case "request-error":
 			return nil, errors.New(do.Text)
 		case "request-large":
