@@ -17,6 +17,7 @@ build: ## bin/restante and bin/plugins/*
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
 
 run: build ## a daemon with plugins and sample messages; prints the calls to try (LISTEN=127.0.0.1:8089)
+	$(GO) build -trimpath -o bin/receiver ./examples/receiver
 	@examples/run.sh $(LISTEN)
 
 test: deps check ## install what the tests need, run every check and test

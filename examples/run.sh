@@ -21,18 +21,41 @@ for plugin in bin/plugins/*; do
   mv "run/plugins/.${plugin##*/}.new" "run/plugins/${plugin##*/}"
 done
 
-bin/restante serve --listen "$listen" --plugins run/plugins --config examples/restante.hcl &
-daemon=$!
-trap 'kill $daemon 2>/dev/null; wait $daemon' EXIT
+# The queue "webhook" is sent to a receiver on this machine, which prints what it got.
+receiver=${listen%:*}:$((${listen##*:} + 10))
+[ -s run/webhook-secret ] || (umask 077 && echo "whsec_$(head -c 32 /dev/urandom | base64)" >run/webhook-secret)
+cat examples/restante.hcl - >run/restante.hcl <<END
+
+# What follows is for this demo alone.
+send_from = "$(hostname)"
+
+queue "webhook" {
+  method = "send"
+  endpoint {
+    url           = "http://$receiver/messages"
+    secrets       = [file("webhook-secret")]
+    on_add        = "1s"
+    allow_private = ["${receiver%:*}"]
+  }
+}
+END
+
+bin/receiver --listen "$receiver" --secret "$(cat run/webhook-secret)" &
+started=$!
+trap 'kill $started 2>/dev/null; wait $started' EXIT
 trap 'exit 0' INT TERM
+bin/restante serve --listen "$listen" --plugins run/plugins --config run/restante.hcl &
+daemon=$!
+started="$started $daemon"
 
 until curl -fs -o /dev/null "http://$listen/readyz"; do
-  kill -0 $daemon 2>/dev/null || { trap - EXIT; exit 1; }
+  kill -0 $daemon 2>/dev/null || exit 1
   sleep 0.1
 done
 
 # The idempotency keys make it safe to add the samples every time.
 bin/restante add student examples/messages/student.ndjson --key sample >/dev/null
+head -3 examples/messages/student.ndjson | bin/restante add webhook --key sample >/dev/null
 for group in plain csv cloudevents; do
   bin/restante add "$group" examples/messages/github-webhooks.ndjson --key sample >/dev/null
 done
@@ -64,6 +87,11 @@ Mark them read with the token of that document:
 
 Add one more:
   curl -X POST -H 'Content-Type: application/json' --data '{"hello":"world"}' --user haplo:$key $base/add/plain
+
+The queue "webhook" is sent, to a receiver on this machine that prints what it gets
+and verifies the signature. Add a message, and it is there a second later:
+  echo '{"hello":"world"}' | bin/restante add webhook --data run/data
+  bin/restante send status webhook --data run/data
 
 The other queues are $base/poll/plain/fetch, …/csv/fetch and …/cloudevents/fetch.
 
