@@ -31,6 +31,9 @@ type Config struct {
 	Log      hclog.Logger
 	// Send has a group sent soon; nil if nothing is sent here.
 	Send func(context.Context, host.GroupName) (host.SendStatus, error)
+	// Signer returns what signs the documents of a group; it, or what it returns, may
+	// be nil.
+	Signer func(host.GroupName) *host.Signer
 	// Ready returns why the daemon can't serve now, in words that anyone may
 	// read, or nil if it can. If Ready is nil the daemon is always ready.
 	Ready func() error
@@ -54,6 +57,7 @@ type API struct {
 	exchange *host.Exchange
 	keys     *host.Keys
 	send     func(context.Context, host.GroupName) (host.SendStatus, error)
+	signer   func(host.GroupName) *host.Signer
 	log      hclog.Logger
 	ready    func() error
 	metrics  http.Handler
@@ -87,6 +91,9 @@ func New(c Config) (*API, error) {
 			return host.SendStatus{}, faultf(errNotReady, "Nothing is sent from here.")
 		}
 	}
+	if c.Signer == nil {
+		c.Signer = func(host.GroupName) *host.Signer { return nil }
+	}
 	if c.Metrics == nil {
 		c.Metrics = http.NotFoundHandler()
 	}
@@ -100,6 +107,7 @@ func New(c Config) (*API, error) {
 		exchange: c.Exchange,
 		keys:     c.Keys,
 		send:     c.Send,
+		signer:   c.Signer,
 		log:      c.Log,
 		ready:    c.Ready,
 		metrics:  c.Metrics,

@@ -31,7 +31,7 @@ func (a *API) fetch(w http.ResponseWriter, r *http.Request, g host.GroupName) er
 		a.log.Debug("messages fetched", "request_id", requestID(w), "group", string(g), "delivery", fetched.Delivery,
 			"count", fetched.IDs.Count(), "unread", fetched.Unread, "bytes", len(fetched.Document.Body))
 	}
-	writeFetched(w, r, fetched)
+	a.writeFetched(w, r, fetched)
 	return nil
 }
 
@@ -77,7 +77,7 @@ func number(query url.Values, name string, least, most int, n *int) error {
 // second.
 const slowest = 32 << 10
 
-func writeFetched(w http.ResponseWriter, r *http.Request, f host.Fetched) {
+func (a *API) writeFetched(w http.ResponseWriter, r *http.Request, f host.Fetched) {
 	digest := base64.StdEncoding.EncodeToString(f.SHA256[:])
 	etag := `"` + digest + `"`
 	h := w.Header()
@@ -94,6 +94,12 @@ func writeFetched(w http.ResponseWriter, r *http.Request, f host.Fetched) {
 	d := f.Document
 	h.Set("Content-Digest", "sha-256=:"+digest+":")
 	h.Set("Content-Disposition", disposition(d.Filename))
+	now := time.Now()
+	if signature := a.signer(f.Group).Sign(f.Delivery, now, d.Body); signature != "" {
+		h.Set("Webhook-Id", f.Delivery)
+		h.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+		h.Set("Webhook-Signature", signature)
+	}
 	// Formatting, and waiting, have taken time that the client had no part in.
 	setWriteDeadline(w, writeTimeout+time.Duration(len(d.Body)/slowest)*time.Second)
 	write(w, http.StatusOK, d.ContentType, d.Body)

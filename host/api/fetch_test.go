@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/api"
 )
 
 func TestDefaultFormat(t *testing.T) {
@@ -183,5 +186,39 @@ func TestFormatterFails(t *testing.T) {
 				t.Errorf("the next fetch = %d", b.status)
 			}
 		})
+	}
+}
+
+// TestSignedDocument verifies with the library of the specification.
+func TestSignedDocument(t *testing.T) {
+	const secret, other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	signer, err := host.NewSigner([]string{other, secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *api.Config, _ *http.Server) {
+		c.Signer = func(g host.GroupName) *host.Signer {
+			if g == "student" {
+				return signer
+			}
+			return nil
+		}
+	})
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, messages := range [][]string{nil, {`{"a":1}`}} {
+		s.fill(t, "student", messages...)
+		a := s.do(t, call{method: "GET", path: "/poll/student/fetch", key: s.student})
+		if err := verifier.Verify([]byte(a.body), a.header); err != nil || a.header.Get("Webhook-Id") != a.header.Get("Restante-Delivery") {
+			t.Errorf("Verify = %v, headers %v", err, a.header)
+		}
+		if err := verifier.Verify([]byte(a.body+" "), a.header); err == nil {
+			t.Error("another document has the same signature")
+		}
+	}
+	if a := s.do(t, call{method: "GET", path: "/poll/other/fetch", key: s.other}); a.header.Get("Webhook-Signature") != "" {
+		t.Error("a queue without secrets signs")
 	}
 }

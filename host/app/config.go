@@ -89,6 +89,8 @@ type Config struct {
 	// how many messages at a time.
 	Endpoints map[host.GroupName]endpoint.Config
 	Sends     map[host.GroupName]sender.Settings
+	// Signers sign the documents of poll queues.
+	Signers map[host.GroupName]*host.Signer
 	// SendFrom is the name of the machine that sends; on others, and if it is empty,
 	// nothing is sent.
 	SendFrom string
@@ -119,6 +121,7 @@ type file struct {
 		OnFault     *hcl.Attribute `hcl:"on_fault,optional"`
 		Deliveries  *keepBlock     `hcl:"deliveries,block"`
 		Alerts      *alertBlock    `hcl:"alerts,block"`
+		Secrets     *hcl.Attribute `hcl:"secrets,optional"`
 		Endpoint    *sendBlock     `hcl:"endpoint,block"`
 		Body        hcl.Body       `hcl:",body"`
 		Rest        hcl.Body       `hcl:",remain"`
@@ -218,6 +221,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 	c.OnFaults = map[host.GroupName]host.FaultPolicy{}
 	faults = append(faults, f.applyAlerts(c, scope)...)
 	c.Retentions = map[host.GroupName]host.Retention{}
+	c.Signers = map[host.GroupName]*host.Signer{}
 	c.Endpoints, c.Sends = map[host.GroupName]endpoint.Config{}, map[host.GroupName]sender.Settings{}
 	seen := map[string]bool{}
 	for _, b := range f.Queues {
@@ -251,6 +255,8 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 			c.Endpoints[q.Group], c.Sends[q.Group], wrong = b.Endpoint.read(q, dir, scope)
 			faults = append(faults, wrong...)
 		}
+		c.Signers[q.Group], wrong = signer(b.Secrets, q, scope)
+		faults = append(faults, wrong...)
 		text(&q.Title, b.Title)
 		text(&q.Description, b.Description)
 		c.Queues = append(c.Queues, q)

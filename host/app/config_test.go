@@ -85,6 +85,8 @@ func TestReadConfigPointsAtTheLine(t *testing.T) {
 		"alerts, bad key":   {"alerts {\n  quiet = 1\n}\n", `"quiet"`, "line 2"},
 		"alerts, type":      {"alerts {\n  waiting = [\"1h\"]\n}\n", "string", "line 2"},
 		"alerts of a queue": {"queue \"a\" {\n  alerts {\n    free = \"1GiB\"\n  }\n}\n", "put it into a block alerts {} beside the queues", "line 3"},
+		"secrets, short":    {"queue \"a\" {\n  secrets = [\"whsec_AAAA\"]\n}\n", "base64 of 24 to 64 random bytes", "line 2"},
+		"secrets, sent":     {"queue \"a\" {\n  method  = \"send\"\n  secrets = []\n}\n", "its secrets belong into its block endpoint", "line 3"},
 		"audit, no time":    {"\naudit = \"ever\"\n", `audit: "ever" is not a time`, "line 2"},
 		"two queues":        {"queue \"a\" {}\nqueue \"a\" {}\n", `another queue block named "a"`, "line 2"},
 	} {

@@ -144,6 +144,7 @@ func (d *daemon) run(ctx context.Context) error {
 	machines, err := api.New(api.Config{
 		Exchange: d.parts.exchange,
 		Send:     d.sender.Trigger,
+		Signer:   func(g host.GroupName) *host.Signer { return d.settled.current().Signers[g] },
 		Keys:     d.parts.keys,
 		Log:      d.log.Named("api"),
 		Metrics:  d.metrics.Handler(),

@@ -111,8 +111,8 @@ func (e *Endpoint) sign(header http.Header, r Request, now time.Time) {
 	header["idempotency-key"] = []string{r.ID}
 	header["webhook-id"] = []string{r.ID}
 	header["webhook-timestamp"] = []string{strconv.FormatInt(at.Unix(), 10)}
-	if len(e.keys) > 0 {
-		header["webhook-signature"] = []string{sign(e.keys, r.ID, at, r.Body)}
+	if signature := e.signer.Sign(r.ID, at, r.Body); signature != "" {
+		header["webhook-signature"] = []string{signature}
 	}
 }
 

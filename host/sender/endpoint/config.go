@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/restante/restante/host"
 )
 
 // Config is what an operator decides about a receiver. It holds secrets, which
@@ -110,7 +112,7 @@ func (c Config) Check() error {
 		func() error { return checkMethod("method", c.Method) },
 		c.checkHeader,
 		c.checkCredentials,
-		func() error { _, err := parseSecrets(c.Secrets); return err },
+		func() error { _, err := c.signer(); return err },
 		c.checkFiles,
 		c.checkProxy,
 		c.checkBounds,
@@ -154,4 +156,13 @@ func (c Config) checkBounds() error {
 		}
 	}
 	return nil
+}
+
+// signer returns what signs with the secrets.
+func (c *Config) signer() (*host.Signer, error) {
+	s, err := host.NewSigner(c.Secrets)
+	if err != nil {
+		return nil, wrong("secrets", "%w", err)
+	}
+	return s, nil
 }

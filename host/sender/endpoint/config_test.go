@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restante/restante/host"
 )
 
 // checkSetting sees that New refuses a configuration because of this setting.
@@ -23,7 +25,7 @@ func checkSetting(t *testing.T, name string, c Config, setting, text string) {
 }
 
 func secret(n int) string {
-	return secretPrefix + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", n)))
+	return host.SecretPrefix + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", n)))
 }
 
 func TestCheckRefuses(t *testing.T) {
@@ -62,7 +64,7 @@ func TestCheckRefuses(t *testing.T) {
 		"no client":                {Config{URL: url, OAuth2: &OAuth2{TokenURL: url}}, "oauth2.client_id", "empty"},
 		"no client secret":         {Config{URL: url, OAuth2: &OAuth2{TokenURL: url, ClientID: "c"}}, "oauth2.client_secret", "empty"},
 		"three secrets":            {Config{URL: url, Secrets: []string{secret(24), secret(25), secret(26)}}, "secrets", "at most two"},
-		"a secret without prefix":  {Config{URL: url, Secrets: []string{strings.TrimPrefix(secret(32), secretPrefix)}}, "secrets", "whsec_"},
+		"a secret without prefix":  {Config{URL: url, Secrets: []string{strings.TrimPrefix(secret(32), host.SecretPrefix)}}, "secrets", "whsec_"},
 		"a short secret":           {Config{URL: url, Secrets: []string{secret(23)}}, "secrets", "24 to 64"},
 		"a long secret":            {Config{URL: url, Secrets: []string{secret(65)}}, "secrets", "24 to 64"},
 		"a secret in other base64": {Config{URL: url, Secrets: []string{secret(32) + "\n"}}, "secrets", "base64"},

@@ -9,13 +9,15 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/restante/restante/host"
 )
 
 // Endpoint sends batches to one receiver. It is safe for concurrent use.
 type Endpoint struct {
 	config    Config
 	url       *url.URL
-	keys      [][]byte
+	signer    *host.Signer
 	files     *files
 	transport *http.Transport
 	tokens    *tokens // nil without OAuth2
@@ -41,7 +43,7 @@ func newEndpoint(c Config, resolver *net.Resolver) (*Endpoint, error) {
 	if e.url, err = url.Parse(c.URL); err != nil {
 		return nil, err
 	}
-	if e.keys, err = parseSecrets(c.Secrets); err != nil {
+	if e.signer, err = c.signer(); err != nil {
 		return nil, err
 	}
 	if e.files, err = c.readFiles(); err != nil {
