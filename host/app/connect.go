@@ -21,11 +21,8 @@ const modesWork = runtime.GOOS != "windows"
 // none has, of the folder itself, which close gives free again. The folder must
 // hold a store already.
 func Connect(ctx context.Context, data string) (client *control.Client, close func() error, err error) {
-	if _, err := os.Stat(filepath.Join(data, StoreName)); err != nil {
-		return nil, nil, &HintError{
-			Err:  fmt.Errorf("there is no store in the data folder %s", data),
-			Hint: "name the folder of the daemon with --data or RESTANTE_DATA; \"restante serve\" makes a new one",
-		}
+	if err := hasStore(data); err != nil {
+		return nil, nil, err
 	}
 	client = control.Dial(data)
 	_, err = client.Status(ctx)
@@ -51,4 +48,14 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 		Log: hclog.NewNullLogger(), Check: p.store.Check,
 	}
 	return control.Direct(server.Handler()), func() error { return p.close(ctx) }, nil
+}
+
+func hasStore(data string) error {
+	if _, err := os.Stat(filepath.Join(data, StoreName)); err != nil {
+		return &HintError{
+			Err:  fmt.Errorf("there is no store in the data folder %s", data),
+			Hint: "name the folder of the daemon with --data or RESTANTE_DATA; \"restante serve\" makes a new one",
+		}
+	}
+	return nil
 }

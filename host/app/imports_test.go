@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"host/boltstore":         {"host"},
 	"host/api":               {"host"},
 	"host/admin":             {"host"},
+	"host/archive":           {"host"},
 	"host/control":           {"host"},
 	"host/metrics":           {"host"},
 	"host/sender":            {"host", "host/sender/endpoint"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"host/oidc":              {"host"},
 	"host/sender/endpoint":   {"host"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password", "host/sender"},
+	"host/app":               {"host", "host/scaffold", "host/archive", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password", "host/sender"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }

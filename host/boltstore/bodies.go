@@ -36,8 +36,12 @@ func (s *Store) PutBody(ctx context.Context, g host.GroupName, sum host.Sum, bod
 	if fresh, err := s.fresh(g, sum); fresh || err != nil {
 		return err
 	}
-	packed := seal(s.zip.EncodeAll(body, make([]byte, sealSize, len(body)/4+64)), sum[:])
-	return s.do(ctx, len(packed), func(c *commit) error { return c.putBody(g, sum, packed) })
+	packed := s.pack(sum, body)
+	return s.do(ctx, len(packed), func(c *commit) error { return c.putBody(g, sum, packed, c.now) })
+}
+
+func (s *Store) pack(sum host.Sum, body []byte) []byte {
+	return seal(s.zip.EncodeAll(body, make([]byte, sealSize, len(body)/4+64)), sum[:])
 }
 
 // fresh tells whether a body is there and was put a short while ago.
@@ -74,7 +78,7 @@ func place(g host.GroupName, b *bolt.Bucket, sum host.Sum) (number uint64, put t
 	return binary.BigEndian.Uint64(v), time.Unix(0, int64(binary.BigEndian.Uint64(v[8:]))), true, nil
 }
 
-func (c *commit) putBody(g host.GroupName, sum host.Sum, packed []byte) error {
+func (c *commit) putBody(g host.GroupName, sum host.Sum, packed []byte, put time.Time) error {
 	c.dirty = true
 	b, err := c.tx.Bucket(bodiesBucket).CreateBucketIfNotExists([]byte(g))
 	if err != nil {
@@ -102,7 +106,7 @@ func (c *commit) putBody(g host.GroupName, sum host.Sum, packed []byte) error {
 	if err := order.Put(at, sum[:]); err != nil {
 		return err
 	}
-	if err := b.Bucket(placeBucket).Put(sum[:], encodePlace(g, sum, number, c.now)); err != nil {
+	if err := b.Bucket(placeBucket).Put(sum[:], encodePlace(g, sum, number, put)); err != nil {
 		return err
 	}
 	if data.Get(sum[:]) != nil {

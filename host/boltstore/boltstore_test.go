@@ -20,15 +20,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestStore(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) storetest.Opened {
-		var moved time.Duration
-		config := boltstore.Config{
-			Path: filepath.Join(t.TempDir(), "restante.db"),
-			Now:  func() time.Time { return time.Now().Add(moved) },
-		}
-		return opened(t, config, func(d time.Duration) { moved += d })
-	})
+func TestStore(t *testing.T) { storetest.Run(t, openNew) }
+
+func TestCopying(t *testing.T) { storetest.RunCopying(t, openNew) }
+
+func openNew(t testing.TB) storetest.Opened {
+	var moved time.Duration
+	config := boltstore.Config{
+		Path: filepath.Join(t.TempDir(), "restante.db"),
+		Now:  func() time.Time { return time.Now().Add(moved) },
+	}
+	return opened(t, config, func(d time.Duration) { moved += d })
 }
 
 func opened(t testing.TB, config boltstore.Config, move func(time.Duration)) storetest.Opened {

@@ -1,12 +1,10 @@
 package boltstore
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -136,14 +134,4 @@ func findAddition(keys, messages *bolt.Bucket, key string) (a addition, known bo
 		err = fmt.Errorf("idempotency key %q: %w", key, err)
 	}
 	return a, true, err
-}
-
-func digestData(all []json.RawMessage) (digest [16]byte) {
-	var h hash.Hash = sha256.New()
-	for _, data := range all {
-		h.Write(binary.AppendUvarint(nil, uint64(len(data))))
-		h.Write(data)
-	}
-	copy(digest[:], h.Sum(nil))
-	return digest
 }

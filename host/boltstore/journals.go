@@ -120,15 +120,7 @@ func checkEntry(journal string, e host.Entry) error {
 
 func (c *commit) appendEntry(journal string, e host.Entry) (uint64, error) {
 	c.dirty = true
-	b, err := c.tx.Bucket(journalsBucket).CreateBucketIfNotExists([]byte(journal))
-	if err != nil {
-		return 0, err
-	}
-	entries, err := b.CreateBucketIfNotExists(entriesBucket)
-	if err != nil {
-		return 0, err
-	}
-	keys, err := b.CreateBucketIfNotExists(entryKeysBucket)
+	entries, keys, err := c.makeJournal(journal)
 	if err != nil {
 		return 0, err
 	}
@@ -148,6 +140,18 @@ func (c *commit) appendEntry(journal string, e host.Entry) (uint64, error) {
 		return 0, err
 	}
 	return e.Number, keys.Put(entryKey(e.Key, e.Number), nil)
+}
+
+// makeJournal returns the buckets of a journal, and makes them if need be.
+func (c *commit) makeJournal(journal string) (entries, keys *bolt.Bucket, err error) {
+	b, err := c.tx.Bucket(journalsBucket).CreateBucketIfNotExists([]byte(journal))
+	if err == nil {
+		entries, err = b.CreateBucketIfNotExists(entriesBucket)
+	}
+	if err == nil {
+		keys, err = b.CreateBucketIfNotExists(entryKeysBucket)
+	}
+	return entries, keys, err
 }
 
 // appendFill is how full pages get where keys only grow.

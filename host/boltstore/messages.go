@@ -44,7 +44,7 @@ func (c *commit) append(a host.Addition) ([]host.ID, error) {
 		}
 	}
 	if a.Key != "" {
-		known := addition{first: first, count: uint64(len(ids)), digest: digestData(a.Data)}
+		known := addition{first: first, count: uint64(len(ids)), digest: a.Digest()}
 		if err := g.keys.Put([]byte(a.Key), known.encode(a.Key)); err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (g *groupCommit) repeated(a host.Addition) ([]host.ID, error) {
 	if !ok || err != nil {
 		return nil, err
 	}
-	if known.digest != digestData(a.Data) {
+	if known.digest != a.Digest() {
 		return nil, fmt.Errorf("%w: key %q, message %d", host.ErrKeyReused, a.Key, known.first)
 	}
 	ids := make([]host.ID, known.count)

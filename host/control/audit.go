@@ -81,7 +81,8 @@ func (s *Server) audited(pattern string, call func(*http.Request) (any, error)) 
 		return call
 	}
 	return func(r *http.Request) (reply any, err error) {
-		e := host.AuditEntry{Who: host.LocalOperator, From: caller(r.Context()), Action: a.action, Group: group(r)}
+		e := localEntry(r.Context(), a.action)
+		e.Group = group(r)
 		if e.Group != "" {
 			if err := host.CheckGroupName(e.Group); err != nil {
 				return nil, err
@@ -159,6 +160,14 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 
 // caller returns the name of the user that calls, or "". What is called without a
 // connection is called by this very process.
+func localEntry(ctx context.Context, action string) host.AuditEntry {
+	return host.AuditEntry{Who: host.LocalOperator, From: caller(ctx), Action: action}
+}
+
+// LocalEntry is what the audit log tells of something that was done by a command
+// without the daemon.
+func LocalEntry(action string) host.AuditEntry { return localEntry(context.Background(), action) }
+
 func caller(ctx context.Context) string {
 	if name, ok := ctx.Value(callerKey{}).(string); ok {
 		return name

@@ -93,11 +93,17 @@ func (c *Client) read(ctx context.Context, method, path string, query url.Values
 	if response.StatusCode == http.StatusOK {
 		return text, nil
 	}
+	return nil, refusal(response, text)
+}
+
+// refusal is the error that an answer tells of.
+func refusal(response *http.Response, text []byte) error {
 	failure := Error{Status: response.StatusCode}
 	if err := json.Unmarshal(text, &failure); err != nil || failure.Message == "" {
-		return nil, fmt.Errorf("the daemon answered %s to %s %s: it may be another version", response.Status, method, path)
+		r := response.Request
+		return fmt.Errorf("the daemon answered %s to %s %s: it may be another version", response.Status, r.Method, r.URL.Path)
 	}
-	return nil, &failure
+	return &failure
 }
 
 // Status asks who is there.

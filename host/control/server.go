@@ -35,6 +35,8 @@ type Server struct {
 	Plugins Plugins
 	Status  func() Status
 	Reload  func(context.Context) (Reloaded, error)
+	// Archives may be nil, as in a server that no daemon stands behind.
+	Archives Archives
 	// Check returns everything that is wrong with the stored data.
 	Check func() error
 }
@@ -101,6 +103,8 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
+	mux.HandleFunc("GET /export", s.export)
+	mux.HandleFunc("POST /import", s.importAll)
 	return mux
 }
 

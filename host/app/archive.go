@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/archive"
+	"github.com/restante/restante/host/boltstore"
+	"github.com/restante/restante/host/control"
+)
+
+// ArchiveProgress is how far an export or import is, and Exported what an export has.
+type (
+	ArchiveProgress = archive.Progress
+	Exported        = archive.Exported
+)
+
+// archives copies the store of a daemon.
+type archives struct {
+	store host.Copying
+	// shared says that other daemons have the store too.
+	shared bool
+}
+
+func (a archives) Export(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error) {
+	done, err := archive.Export(ctx, a.store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(done)
+}
+
+func (a archives) Import(ctx context.Context, r io.Reader) error {
+	if !a.shared {
+		return errors.New("a daemon runs on this data folder: import into a new one")
+	}
+	_, err := archive.Import(ctx, a.store, r, nil)
+	return err
+}
+
+// Export writes an archive of the store of a data folder, by way of the daemon if one
+// runs. Progress is told how far it is, which a daemon does not say.
+func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, progress func(ArchiveProgress)) (done Exported, err error) {
+	client := control.Dial(data)
+	defer client.Close()
+	if _, err := client.Status(ctx); err == nil {
+		text, err := client.Export(ctx, w, withoutDamaged)
+		if err == nil {
+			err = json.Unmarshal(text, &done)
+		}
+		return done, err
+	} else if !control.Absent(err) {
+		return done, err
+	}
+	if err := hasStore(data); err != nil {
+		return done, err
+	}
+	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(data, StoreName)})
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := host.NewAudit(store).Record(ctx, control.LocalEntry("everything exported")); err != nil {
+		return done, err
+	}
+	return archive.Export(ctx, store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged, Progress: progress})
+}
+
+// Import puts an archive into the store of a data folder: into a new one or, by way of
+// the daemon, into one that daemons share. The archive is read to its end before
+// anything is changed.
+func Import(ctx context.Context, data string, file *os.File, progress func(string, ArchiveProgress)) (done ArchiveProgress, err error) {
+	if done, err = archive.Check(ctx, file, func(p archive.Progress) { progress("checking", p) }); err != nil {
+		return done, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return done, fmt.Errorf("read the archive again: %w", err)
+	}
+	client := control.Dial(data)
+	defer client.Close()
+	if _, err := client.Status(ctx); err == nil {
+		return done, client.Import(ctx, file)
+	} else if !control.Absent(err) {
+		return done, err
+	}
+	path := filepath.Join(data, StoreName)
+	if _, err := os.Stat(path); err == nil {
+		return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return done, fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := checkPrivate(data); err != nil {
+		return done, err
+	}
+	return done, importNew(ctx, path, file, progress)
+}
+
+// importNew makes a store, which has its name only when all is in it.
+func importNew(ctx context.Context, path string, file io.Reader, progress func(string, archive.Progress)) (err error) {
+	part := path + ".part"
+	if err := os.RemoveAll(part); err != nil {
+		return err
+	}
+	defer os.Remove(part)
+	store, err := boltstore.Open(boltstore.Config{Path: part})
+	if err != nil {
+		return err
+	}
+	_, err = archive.Import(ctx, store, file, func(p archive.Progress) { progress("importing", p) })
+	if err == nil {
+		err = host.NewAudit(store).Record(ctx, control.LocalEntry("everything imported"))
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder has the names in a folder on disk, where a system knows that.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil && modesWork {
+		return fmt.Errorf("sync the data folder: %w", err)
+	}
+	return nil
+}

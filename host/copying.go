@@ -1,0 +1,101 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Copying is what a store offers beyond Store so that all that it has can be copied
+// to another one, of whatever kind, with ids, times and read state.
+type Copying interface {
+	Store
+
+	// Inventory lists what there is.
+	Inventory(ctx context.Context) (Inventory, error)
+	// State returns the state of a group.
+	State(ctx context.Context, g GroupName) (State, error)
+	// Keys returns what is remembered of idempotency keys, in the order of the keys
+	// and from the first one after a key.
+	Keys(ctx context.Context, g GroupName, after string, limit int) ([]KnownKey, error)
+	// Stored returns which bodies a group has, the one that was put last being last.
+	Stored(ctx context.Context, g GroupName) ([]StoredBody, error)
+
+	Restoring
+}
+
+// Restoring puts in what another store has. It is for a store that nobody uses yet,
+// and not atomic: what was restored in part is to be thrown away.
+type Restoring interface {
+	// RestoreMessages adds messages to a group with their ids, times and keys; ids
+	// only go up, from one call to the next too. What is left out never was, or is
+	// gone: RestoreState says so in the end.
+	RestoreMessages(ctx context.Context, g GroupName, all []Message) error
+	// RestoreKeys has idempotency keys known that the messages were added with.
+	RestoreKeys(ctx context.Context, g GroupName, all []KnownKey) error
+	// RestoreState ends a group. The messages must be those of the state.
+	RestoreState(ctx context.Context, g GroupName, s State) error
+	// RestoreEntries appends entries to a journal with their numbers and times, which
+	// only go up. Last, if it is not 0, is the number that was given out last.
+	RestoreEntries(ctx context.Context, journal string, last uint64, all []Entry) error
+	// RestoreBody keeps a body as if it had been put at a time. The newest comes last.
+	RestoreBody(ctx context.Context, g GroupName, b StoredBody, body []byte) error
+}
+
+// Inventory is what a store has.
+type Inventory struct {
+	// Groups have messages, or had.
+	Groups []GroupName
+	// Buckets have records.
+	Buckets []string
+	// Journals are those that have entries, or had, with the number of the last.
+	Journals map[string]uint64
+	// Bodies are the groups that have bodies.
+	Bodies []GroupName
+}
+
+// KnownKey is what is remembered of an addition with an idempotency key.
+type KnownKey struct {
+	Key string
+	// First is the id of its first message, and Count how many it had.
+	First ID
+	Count uint64
+	// Digest is Addition.Digest.
+	Digest [16]byte
+}
+
+// StoredBody is a body, and when it was last put.
+type StoredBody struct {
+	Sum Sum
+	Put time.Time
+}
+
+// Digest is the first half of a SHA-256 of the data: additions with the same key must
+// agree in it.
+func (a Addition) Digest() (digest [16]byte) {
+	h := sha256.New()
+	for _, data := range a.Data {
+		h.Write(binary.AppendUvarint(nil, uint64(len(data))))
+		h.Write(data)
+	}
+	copy(digest[:], h.Sum(nil))
+	return digest
+}
+
+// Stored yields the ranges of messages that are stored, in ascending order.
+func (s *State) Stored() iter.Seq[Range] { return s.stored(Range{1, s.Last}) }
+
+// Lose records that a message is no longer stored, whatever its status was. It is for
+// copies: a store never loses one.
+func (s *State) Lose(id ID) {
+	r := Range{id, id}
+	s.read.Remove(r)
+	s.held.Remove(r)
+	s.gone.Add(r)
+}
+
+// ErrNotEmpty: something can only be restored into an empty store.
+var ErrNotEmpty = errors.New("the store is not empty")
