@@ -36,7 +36,8 @@ const (
 	// alertPause is how old what a report says of something that lasts may get.
 	alertPause = 10 * time.Minute
 
-	lookAtQueue = "Look at the queue, and at the system that should fetch it."
+	lookAtQueue   = "Look at the queue, and at the system that should fetch it."
+	lookAtSending = "The page Sending of the queue, or \"restante send status %s\", says why it was not sent."
 )
 
 // Alerts finds out what is wrong without anybody asking, and reports it to an
@@ -77,10 +78,7 @@ func (a *Alerts) Check(ctx context.Context) error {
 	}
 	var errs []error
 	for _, q := range a.Queues.All() {
-		errs = append(errs, a.checkWaiting(ctx, q, now))
-		if q.Method == Poll {
-			errs = append(errs, a.checkSilent(ctx, q, now), a.checkUnmarked(ctx, q, now))
-		}
+		errs = append(errs, a.checkWaiting(ctx, q, now), a.checkSilent(ctx, q, now), a.checkUnmarked(ctx, q, now))
 	}
 	errs = append(errs, a.checkPlugins(ctx, now), a.checkDisk(ctx, now))
 	return errors.Join(errs...)
@@ -118,7 +116,11 @@ func (a *Alerts) checkWaiting(ctx context.Context, q Queue, now time.Time) error
 	wrong := limit > 0 && len(oldest) > 0 && now.Sub(oldest[0].Time) > limit
 	if wrong {
 		r.Title = fmt.Sprintf("The oldest unread message, %d, is older than %s.", oldest[0].ID, Duration(limit))
-		r.Details = fmt.Sprintf("It was added at %s. %s", oldest[0].Time.Format(time.RFC3339), lookAtQueue)
+		next := lookAtQueue
+		if q.Method == Send {
+			next = fmt.Sprintf(lookAtSending, q.Group)
+		}
+		r.Details = fmt.Sprintf("It was added at %s. %s", oldest[0].Time.Format(time.RFC3339), next)
 	}
 	return a.settle(ctx, wrong, r, now)
 }
@@ -138,7 +140,7 @@ func (a *Alerts) checkSilent(ctx context.Context, q Queue, now time.Time) error 
 		since = a.started
 	}
 	r := ErrorReport{Kind: ErrorSilent, Group: q.Group}
-	wrong := times > 0 && known && now.Sub(since) > limit
+	wrong := q.Method == Poll && times > 0 && known && now.Sub(since) > limit
 	if wrong {
 		r.Title = fmt.Sprintf("Nobody has asked for messages since %s.", activity.Asked.Format(time.RFC3339))
 		r.Details = fmt.Sprintf("Until then the longest pause was %s. %s", Duration(longest), lookAtQueue)
@@ -153,7 +155,7 @@ func (a *Alerts) checkUnmarked(ctx context.Context, q Queue, now time.Time) erro
 	}
 	activity := a.Activities.Activity(q.Group)
 	r := ErrorReport{Kind: ErrorUnmarked, Group: q.Group}
-	wrong := most > 0 && activity.Unmarked >= uint64(most) && now.Sub(activity.UnmarkedSince) > unmarkedGrace
+	wrong := q.Method == Poll && most > 0 && activity.Unmarked >= uint64(most) && now.Sub(activity.UnmarkedSince) > unmarkedGrace
 	if wrong {
 		r.Title = "Messages are fetched again and again, and nothing is marked."
 		r.Details = fmt.Sprintf("Since %s the receiver has got messages %d times and not posted a token back, so it gets the same ones again. Its own log should say why.",

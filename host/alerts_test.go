@@ -114,9 +114,28 @@ func TestWaitingAlert(t *testing.T) {
 	w.after(time.Minute, "waiting plain", "waiting pushed")
 	w.poll(true)
 	w.after(time.Minute, "waiting pushed")
-	if r := onlyReport(t, w.inbox); r.Title != "The oldest unread message, 1, is older than 1 hour." {
+	r := onlyReport(t, w.inbox)
+	if r.Title != "The oldest unread message, 1, is older than 1 hour." || !strings.Contains(r.Details, "restante send status pushed") || strings.Contains(r.Details, "fetch") {
 		t.Errorf("the report is %+v", r)
 	}
+}
+
+// TestAlertsOfPollersEnd has a queue that was polled be sent from now on.
+func TestAlertsOfPollersEnd(t *testing.T) {
+	w := newWatched(t)
+	addText(t, w.x, "plain", "1")
+	for range 5 {
+		w.poll(false)
+		w.after(time.Hour)
+	}
+	for range 5 {
+		w.poll(false)
+	}
+	w.after(3*time.Hour, "silent plain", "unmarked plain")
+	if err := w.x.Queues.Configure(t.Context(), []host.Queue{{Group: "plain", Method: host.Send}, {Group: "pushed", Method: host.Send}}); err != nil {
+		t.Fatal(err)
+	}
+	w.after(time.Minute)
 }
 
 func TestSilentAlert(t *testing.T) {
