@@ -19,6 +19,8 @@ var (
 	ErrNotSent = errors.New("not a send queue")
 	// ErrNotSending: no queue is sent at the moment.
 	ErrNotSending = errors.New("nothing is sent now, as the daemon is starting or stopping")
+	// ErrNotTested: no test batch can be sent there, or from here. The error says why.
+	ErrNotTested = errors.New("no test batch can be sent")
 	// ErrBadData: a message is not acceptable JSON. See DataError.
 	ErrBadData = errors.New("not acceptable as a message")
 	// ErrTooLarge: a message or a request is over its limit.

@@ -107,15 +107,20 @@ const (
 
 func attemptJournal(g GroupName) string { return "attempts/" + string(g) }
 
-// Record keeps an attempt.
-func (o *Outbox) Record(ctx context.Context, g GroupName, a Attempt) error {
+// Kept returns what is kept of an attempt: its texts are cut.
+func (a Attempt) Kept() Attempt {
 	a.Answer, a.Error = limited(a.Answer, maxAttemptAnswer), limited(a.Error, maxAttemptError)
 	a.URL, a.Messages = limited(a.URL, maxAttemptError), limited(a.Messages, maxAttemptError)
 	a.Headers = slices.Clone(a.Headers)
 	for i, h := range a.Headers {
 		a.Headers[i].Value = limited(h.Value, maxAttemptError)
 	}
-	value, err := json.Marshal(a)
+	return a
+}
+
+// Record keeps an attempt.
+func (o *Outbox) Record(ctx context.Context, g GroupName, a Attempt) error {
+	value, err := json.Marshal(a.Kept())
 	if err == nil {
 		_, err = o.store.AppendEntry(ctx, attemptJournal(g), Entry{Key: a.Delivery, Value: value}, false)
 	}

@@ -132,10 +132,13 @@ type SendStatus struct {
 	First    time.Time `json:"first,omitzero"`
 	Next     time.Time `json:"next,omitzero"`
 	// Schedule is what holds, as cron text, in TimeZone; NextRun is when it has the
-	// queue sent next.
-	Schedule string    `json:"schedule,omitempty"`
-	TimeZone string    `json:"timeZone,omitempty"`
-	NextRun  time.Time `json:"nextRun,omitzero"`
+	// queue sent next. OnAdd is how long after a message was added it is sent; 0 is
+	// not to. SendEmpty says that a batch of no messages is sent as well.
+	Schedule  string        `json:"schedule,omitempty"`
+	TimeZone  string        `json:"timeZone,omitempty"`
+	NextRun   time.Time     `json:"nextRun,omitzero"`
+	OnAdd     time.Duration `json:"onAdd,omitempty"` // in nanoseconds
+	SendEmpty bool          `json:"sendEmpty,omitempty"`
 	// Breaker is "closed", "open" or "half-open": open while the receiver is left
 	// alone, until BreakerUntil, as it failed again and again.
 	Breaker      string    `json:"breaker,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,11 +117,19 @@ func (o once) Send(ctx context.Context, r sender.Request) sender.Answer {
 	return o.carrier.Send(ctx, r)
 }
 
-// elsewhere is an endpoint for tests: of the public network or this very machine.
-func elsewhere(url string) (sender.Endpoint, error) {
-	e, err := endpoint.New(endpoint.Config{
-		URL: url, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	})
+// thisMachine are the addresses of the machine itself.
+var thisMachine = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// elsewhere is an endpoint for tests of a group: of the public network, of what the
+// endpoint of the group may connect to, and of this very machine if local is set.
+// There is no proxy on the way, which would look names up itself.
+func (o *outlets) elsewhere(g host.GroupName, url string, local bool) (sender.Endpoint, error) {
+	own, _ := o.of(g)
+	allowed := slices.Clone(own.config.AllowPrivate)
+	if local {
+		allowed = append(allowed, thisMachine...)
+	}
+	e, err := endpoint.New(endpoint.Config{URL: url, AllowPrivate: allowed})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +163,7 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 	return sender.New(sender.Config{
 		Exchange: d.parts.exchange, Outbox: d.parts.outbox, Inbox: d.parts.inbox, Log: d.log.Named("sender"),
 		Leases:   host.NewLeases(d.parts.store, machine+":"+folder, time.Now),
-		Settings: d.sending, Elsewhere: elsewhere, Observe: d.metrics.Attempted,
+		Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted,
 		Place: func() string { return place(d.settled.current().SendFrom, machine) },
 	})
 }

@@ -15,7 +15,7 @@ type Sender interface {
 	Status(ctx context.Context, g host.GroupName) (host.SendStatus, error)
 	Pause(ctx context.Context, g host.GroupName, by string) error
 	Resume(ctx context.Context, g host.GroupName) error
-	Test(ctx context.Context, g host.GroupName, url string) (host.Attempt, error)
+	TestLocally(ctx context.Context, g host.GroupName, url string) (host.Attempt, error)
 }
 
 // sender returns what sends a group, or why nothing does.
@@ -76,7 +76,7 @@ func (s *Server) sendTest(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reply(sender.Test(r.Context(), g, r.URL.Query().Get("url")))
+	return reply(sender.TestLocally(r.Context(), g, r.URL.Query().Get("url")))
 }
 
 func (s *Server) attempts(r *http.Request) (any, error) {

@@ -1,6 +1,9 @@
 package sender_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -114,8 +117,10 @@ func TestNothingLeavesAClone(t *testing.T) {
 		if err != nil || r.State != host.SendOff || r.Reason != o.place {
 			o.Errorf("SendNow = %+v, %v", r, err)
 		}
-		if _, err := o.sender.Test(o.Context(), "out", "http://test.example"); err == nil {
-			o.Error("a test left a clone")
+		for _, test := range []func(context.Context, host.GroupName, string) (host.Attempt, error){o.sender.Test, o.sender.TestLocally} {
+			if _, err := test(o.Context(), "out", "http://test.example"); !errors.Is(err, host.ErrNotTested) || !strings.Contains(err.Error(), o.place) {
+				o.Errorf("a test left a clone: %v", err)
+			}
 		}
 		if all := o.reports(); len(all) != 1 || all[0].Times != 1 || !strings.Contains(all[0].Title, o.place) {
 			o.Errorf("the inbox has %+v", all)
@@ -141,6 +146,14 @@ func TestTestBatch(t *testing.T) {
 		a, err := o.sender.Test(o.Context(), "out", "http://test.example")
 		if err != nil || a.Status != 200 || ranges(o.got()) != "1-2" || !strings.HasPrefix(o.got()[0].key, "test-") {
 			o.Errorf("Test = %+v, %v", a, err)
+		}
+		const inside = "http://localhost"
+		if _, err := o.sender.Test(o.Context(), "out", inside); !errors.Is(err, host.ErrNotTested) || len(o.got()) != 1 {
+			o.Errorf("Test to this machine = %v, %d requests", err, len(o.got()))
+		}
+		o.script(func(_ int, w http.ResponseWriter, _ received) { fmt.Fprint(w, strings.Repeat("x", 3000)) })
+		if a, err := o.sender.TestLocally(o.Context(), "out", inside); err != nil || len(o.got()) != 2 || len(a.Answer) > 2100 {
+			o.Errorf("TestLocally = %+v, %v, %d requests", a, err, len(o.got()))
 		}
 		if s := o.status(); s.Outstanding != 2 || len(s.Last) != 0 {
 			o.Errorf("a test changed the status to %+v", s)

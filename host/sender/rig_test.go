@@ -77,7 +77,12 @@ func (o *office) open() *office {
 	o.sender, err = sender.New(sender.Config{
 		Exchange: o.exchange, Outbox: o.outbox, Leases: host.NewLeases(o.store, "test", time.Now), Inbox: o.inbox,
 		Log: hclog.NewNullLogger(), Settings: o.settingsOf, Place: o.placeNow,
-		Elsewhere: func(string) (sender.Endpoint, error) { return o.settings.Endpoint, nil },
+		Elsewhere: func(_ host.GroupName, url string, local bool) (sender.Endpoint, error) {
+			if url != "http://test.example" && !local {
+				return nil, errors.New("it must not lead there")
+			}
+			return o.settings.Endpoint, nil
+		},
 		Observe: func(_ host.GroupName, a host.AttemptOutcome) {
 			o.mu.Lock()
 			defer o.mu.Unlock()

@@ -23,9 +23,10 @@ type Config struct {
 	Log      hclog.Logger
 	// Settings returns what holds for a group now. It must be quick.
 	Settings func(host.GroupName) Settings
-	// Elsewhere returns an endpoint of another URL, for tests, which must not carry
-	// the secrets of any other.
-	Elsewhere func(url string) (Endpoint, error)
+	// Elsewhere returns an endpoint of another URL, for tests of a group, which must
+	// not carry the secrets of any other. It may lead where the group's own may lead
+	// and, if local is set, to this very machine.
+	Elsewhere func(g host.GroupName, url string, local bool) (Endpoint, error)
 	// Place returns why nothing is to be sent from this machine, in words that say
 	// what to do, or nothing.
 	Place func() string
@@ -64,7 +65,9 @@ func New(c Config) (*Sender, error) {
 		return nil, errors.New("sender: Grace is negative")
 	}
 	if c.Elsewhere == nil {
-		c.Elsewhere = func(string) (Endpoint, error) { return nil, errors.New("no other endpoints can be made") }
+		c.Elsewhere = func(host.GroupName, string, bool) (Endpoint, error) {
+			return nil, errors.New("no other endpoints can be made")
+		}
 	}
 	if c.Place == nil {
 		c.Place = func() string { return "" }

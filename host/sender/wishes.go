@@ -116,6 +116,7 @@ func (c *courier) status(ctx context.Context) (host.SendStatus, error) {
 	s := host.SendStatus{
 		Group: c.group, State: c.state, Reason: c.reason, Since: c.since, URL: settings.URL, Outstanding: counts.Unread,
 		Schedule: c.known.Schedule, TimeZone: c.known.TimeZone, NextRun: c.nextRun, Last: last,
+		OnAdd: settings.OnAdd, SendEmpty: settings.SendEmpty,
 	}
 	if b := c.known.Batch; b != nil {
 		s.Delivery, s.Count, s.Attempts, s.First, s.Next = b.Delivery, b.Count, b.Attempts, b.First, b.Next
