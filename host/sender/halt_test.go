@@ -41,6 +41,9 @@ func TestBlockAndResume(t *testing.T) {
 		if err := o.sender.Resume(o.Context(), "out"); err != nil {
 			o.Fatal(err)
 		}
+		if s := o.status(); s.State.Halted() {
+			o.Errorf("right after it was resumed it is %s: %s", s.State, s.Reason)
+		}
 		o.wait(time.Second)
 		if got := ranges(o.got()[1:]); got != "2-3 4-4" {
 			o.Errorf("after it was resumed came %s", got)

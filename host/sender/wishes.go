@@ -124,6 +124,8 @@ func (c *courier) status(ctx context.Context) (host.SendStatus, error) {
 	// Somebody may have halted it while the goroutine is at work.
 	if h := c.known.Halt; h != nil && s.State != host.SendOff && s.State != host.SendSending {
 		s.State, s.Reason, s.Since = h.State, h.Reason, h.Since
+	} else if h == nil && s.State.Halted() && s.State != host.SendOff {
+		s.State, s.Reason, s.Since = host.SendWaiting, "It was resumed, and goes on in a moment.", c.now()
 	}
 	c.mu.Unlock()
 	if settings.Endpoint != nil {
