@@ -20,6 +20,7 @@ func furnished(t *testing.T) (*site, func(pattern string) (method, path string))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.sender.put(host.SendStatus{URL: "https://receiver.example", Outstanding: 1})
 	s.plugins.put(host.PluginStatus{File: "records", Name: "records", State: host.PluginActive})
 	at := s.visit(t, "viewer").post("/admin/queues/plain/search", url.Values{"text": {"ada"}}).location()
 	return s, func(pattern string) (method, path string) {
@@ -31,8 +32,12 @@ func furnished(t *testing.T) (*site, func(pattern string) (method, path string))
 			strings.Contains(path, "/keys/"): key.ID, strings.Contains(path, "/errors/"): report,
 			strings.Contains(path, "/jobs/"): strings.TrimPrefix(at, "/admin/jobs/")}[true]
 		action := map[bool]string{strings.Contains(path, "/plugins/"): "restart", strings.Contains(path, "/users/"): "enable"}[true]
+		group := "plain"
+		if strings.Contains(path, "/sending") {
+			group, action = "push", "send"
+		}
 		file := map[bool]string{strings.Contains(path, "/plugins/"): "records", strings.Contains(path, "/static/"): "app.js"}[true]
-		return method, strings.NewReplacer("{$}", "", "{group}", "plain", "{id}", id, "{action}", action, "{file}", file).Replace(path)
+		return method, strings.NewReplacer("{$}", "", "{group}", group, "{id}", id, "{action}", action, "{file}", file).Replace(path)
 	}
 }
 
@@ -187,6 +192,14 @@ func TestOddRequests(t *testing.T) {
 		{"GET", q + "/move?ids=1&action=delete", 400},
 		{"GET", q + "/move?ids=1,x&action=hold", 400},
 		{"GET", q + "/move?ids=1-9223372036854775807&action=hold", 200},
+		{"GET", q + "/sending", 404},
+		{"GET", q + "/sending/send", 404},
+		{"GET", q + "/sending/test", 404},
+		{"POST", q + "/sending/pause", 404},
+		{"POST", q + "/sending/test", 404},
+		{"GET", "/admin/queues/push/sending/delete", 404},
+		{"POST", "/admin/queues/push/sending/delete", 404},
+		{"GET", "/admin/queues/nobody/sending", 404},
 		{"GET", "/admin/jobs/x", 404},
 		{"GET", "/admin/plugins/..%2Fx", 404},
 		{"GET", "/admin/plugins/records/delete", 404},

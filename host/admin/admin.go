@@ -26,6 +26,18 @@ type Plugins interface {
 	Restart(ctx context.Context, name string) error
 }
 
+// Sender is what the pages need of what sends.
+type Sender interface {
+	Status(ctx context.Context, g host.GroupName) (host.SendStatus, error)
+	Trigger(ctx context.Context, g host.GroupName) (host.SendStatus, error)
+	Pause(ctx context.Context, g host.GroupName, by string) error
+	Resume(ctx context.Context, g host.GroupName) error
+	// Test must not let the URL lead where the configuration of the group does not
+	// allow it: whoever uses the pages may be anywhere.
+	Test(ctx context.Context, g host.GroupName, url string) (host.Attempt, error)
+	Attempts(ctx context.Context, g host.GroupName, delivery string) ([]host.Attempt, error)
+}
+
 // Provider signs people in elsewhere.
 type Provider interface {
 	// Title is for the button.
@@ -46,6 +58,7 @@ type Config struct {
 	Audit      *host.Audit
 	Activities *host.Activities
 	Plugins    Plugins
+	Sender     Sender
 	Log        hclog.Logger
 	// URL returns the address that the daemon is reached at from outside, without
 	// a path, such as "https://restante.example". Cookies are marked Secure if it
@@ -73,6 +86,8 @@ type Admin struct {
 	// formatting is how many documents are made at the same time for pages: each
 	// takes memory.
 	formatting chan struct{}
+	// testing is how many test batches are sent at the same time.
+	testing chan struct{}
 }
 
 // New returns the pages.
@@ -80,13 +95,13 @@ func New(c Config) (*Admin, error) {
 	switch {
 	case c.Exchange == nil, c.Exchange.Deliveries == nil, c.Keys == nil, c.Users == nil, c.Inbox == nil, c.Audit == nil, c.Activities == nil:
 		return nil, errors.New("admin: a part of the domain is missing")
-	case c.Plugins == nil, c.Log == nil, c.URL == nil, c.Diff == nil:
-		return nil, errors.New("admin: Plugins, Log, URL or Diff is missing")
+	case c.Plugins == nil, c.Sender == nil, c.Log == nil, c.URL == nil, c.Diff == nil:
+		return nil, errors.New("admin: Plugins, Sender, Log, URL or Diff is missing")
 	}
 	if c.Notice == nil {
 		c.Notice = func() string { return "" }
 	}
-	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer(), formatting: make(chan struct{}, 2)}
+	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer(), formatting: make(chan struct{}, 2), testing: make(chan struct{}, 2)}
 	a.mux = a.newMux()
 	return a, nil
 }

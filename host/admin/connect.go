@@ -39,6 +39,9 @@ func (p connectPage) MarkURL() string { return p.path("poll", "/mark") }
 // AddURL is where messages are added.
 func (p connectPage) AddURL() string { return p.path("add", "") }
 
+// SendURL is where somebody asks for sending.
+func (p connectPage) SendURL() string { return p.path("send", "") }
+
 // Secret stands for the key in the examples.
 func (p connectPage) Secret() string {
 	if p.Created != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,7 +53,12 @@ type deliveryPage struct {
 	Again          bool
 	AgainErr, Diff string
 	AgainBy        host.Origin
+	// Attempts are those to send it, if it was.
+	Attempts attemptTable
 }
+
+// maxAttempts is how many attempts the page of a delivery has.
+const maxAttempts = 100
 
 // delivery answers GET /admin/queues/{group}/deliveries/{id}.
 func (a *Admin) delivery(v *visit) error {
@@ -67,6 +73,12 @@ func (a *Admin) delivery(v *visit) error {
 	if err := v.audit("delivery looked at", p.Group, p.Delivery.ID, ""); err != nil {
 		return err
 	}
+	attempts, err := a.Sender.Attempts(v.ctx(), p.Group, p.Delivery.ID)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(attempts)
+	p.Attempts = attemptTable{Group: p.Group, Attempts: attempts[:min(len(attempts), maxAttempts)], Answers: true, More: len(attempts) > maxAttempts}
 	p.Still = true
 	p.Title = "Delivery of " + p.Title
 	p.Again = v.r.URL.Query().Has("again")

@@ -70,6 +70,10 @@ func explain(err error) failurePage {
 		return page(http.StatusNotFound, "Not here", "There is no such page.")
 	case errors.Is(err, host.ErrUnknownGroup):
 		return page(http.StatusNotFound, "No such queue", "Neither a plugin nor the configuration has declared this group.")
+	case errors.Is(err, host.ErrNotSent):
+		return page(http.StatusNotFound, "Not sent from here", "The receiver of this queue fetches its messages; only a queue with the method \"send\" is sent.")
+	case errors.Is(err, host.ErrNotSending):
+		return page(http.StatusServiceUnavailable, "Nothing is sent now", "The daemon is starting or stopping, or the queue was declared just now. Try again in a moment.")
 	case errors.Is(err, host.ErrNoMessage):
 		return page(http.StatusNotFound, "No such message", "It may have been pruned, or the id is wrong.")
 	case errors.Is(err, host.ErrNoBody):

@@ -99,6 +99,7 @@ func TestAttacks(t *testing.T) {
 		}
 		harmless(t, page.path, a)
 	}
+	attackSending(t, s, v)
 	for path, form := range map[string]url.Values{
 		q + "/add":                {"data": {attack}, "nonce": {attack}},
 		q + "/search":             {"text": {attack}},

@@ -107,12 +107,17 @@ func (a *Admin) preview(v *visit, g host.GroupName, ids host.Ranges) (shown, str
 
 // inTurn does what makes large documents, a few at a time.
 func (a *Admin) inTurn(ctx context.Context, do func() error) error {
+	return within(ctx, a.formatting, do)
+}
+
+// within does something while it has one of so many places.
+func within(ctx context.Context, places chan struct{}, do func() error) error {
 	select {
-	case a.formatting <- struct{}{}:
+	case places <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-a.formatting }()
+	defer func() { <-places }()
 	return do()
 }
 

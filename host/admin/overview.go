@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -25,6 +26,8 @@ type queueLine struct {
 	// Oldest is when the oldest unread message was added; zero if there is none.
 	Oldest   time.Time
 	Activity host.Activity
+	// Sending is how sending is; nil for a queue that is not sent.
+	Sending *host.SendStatus
 	// Added and Delivered are messages of the last day.
 	Added, Delivered uint64
 	// Tone is ok, warn or bad; State says why in a few words.
@@ -81,6 +84,14 @@ func (a *Admin) line(v *visit, q host.Queue, plugins []host.PluginStatus, open [
 		}
 	}
 	line.Added, line.Delivered = lastDay(line.Activity)
+	if line.Sends() {
+		switch s, err := a.Sender.Status(v.ctx(), q.Group); {
+		case err == nil:
+			line.Sending = &s
+		case !errors.Is(err, host.ErrNotSending): // it was declared just now
+			return line, err
+		}
+	}
 	switch {
 	case slices.ContainsFunc(open, func(r host.ErrorReport) bool {
 		return r.Group == q.Group && r.Kind == host.ErrorBlocked && r.Ended.IsZero()
@@ -88,6 +99,8 @@ func (a *Admin) line(v *visit, q host.Queue, plugins []host.PluginStatus, open [
 		line.Tone, line.State = "bad", "blocked"
 	case q.Plugin != "" && !served(q, plugins):
 		line.Tone, line.State = "bad", "no plugin"
+	case line.Sending != nil && line.Sending.State != host.SendIdle && line.Sending.State != host.SendSending:
+		line.Tone, line.State = sendTone(line.Sending.State), string(line.Sending.State)
 	case slices.ContainsFunc(open, func(r host.ErrorReport) bool {
 		return r.Group == q.Group && r.Ended.IsZero() && (r.Lasting || r.Unacknowledged())
 	}):
@@ -98,6 +111,21 @@ func (a *Admin) line(v *visit, q host.Queue, plugins []host.PluginStatus, open [
 		line.Tone, line.State = "warn", "held"
 	}
 	return line, nil
+}
+
+// Sends tells whether the messages are sent, and not fetched.
+func (l queueLine) Sends() bool { return l.Method == host.Send }
+
+// Called is when messages were last asked for or, if they are sent, when that was
+// last tried.
+func (l queueLine) Called() time.Time {
+	switch {
+	case !l.Sends():
+		return l.Activity.Asked
+	case l.Sending != nil && len(l.Sending.Last) > 0:
+		return l.Sending.Last[0].Time
+	}
+	return time.Time{}
 }
 
 // served tells whether a queue's plugin runs and has the group.

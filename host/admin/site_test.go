@@ -48,6 +48,7 @@ type site struct {
 	activities *host.Activities
 	store      *brittle
 	plugins    *shelf
+	sender     *dispatch
 	formatters *scripted
 	provider   *elsewhere
 	log        *syncBuffer
@@ -63,7 +64,7 @@ func start(t testing.TB, options ...func(*admin.Config)) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { bolt.Close() })
-	s := &site{store: &brittle{Store: bolt}, plugins: &shelf{}, formatters: &scripted{}, provider: &elsewhere{}, log: &syncBuffer{}}
+	s := &site{store: &brittle{Store: bolt}, plugins: &shelf{}, sender: &dispatch{}, formatters: &scripted{}, provider: &elsewhere{}, log: &syncBuffer{}}
 	now := func() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) }
 	must := func(err error) {
 		t.Helper()
@@ -89,7 +90,7 @@ func start(t testing.TB, options ...func(*admin.Config)) *site {
 	t.Cleanup(func() { s.exchange.Deliveries.Close(context.Background()) })
 	c := admin.Config{
 		Exchange: s.exchange, Keys: s.keys, Users: s.users, Inbox: s.inbox, Audit: s.audit, Activities: s.activities,
-		Plugins: s.plugins, Provider: s.provider, Log: hclog.New(&hclog.LoggerOptions{Output: s.log, Level: hclog.Debug}),
+		Plugins: s.plugins, Sender: s.sender, Provider: s.provider, Log: hclog.New(&hclog.LoggerOptions{Output: s.log, Level: hclog.Debug}),
 		URL: func() string { return *s.outside.Load() },
 		Diff: func(before, after host.Document) string {
 			return "-" + string(before.Body) + "\n+" + string(after.Body)
@@ -377,6 +378,64 @@ func (s *shelf) note(what, name string) error {
 func (s *shelf) Approve(_ context.Context, name string) error  { return s.note("approve", name) }
 func (s *shelf) RollBack(_ context.Context, name string) error { return s.note("roll back", name) }
 func (s *shelf) Restart(_ context.Context, name string) error  { return s.note("restart", name) }
+
+// dispatch is what sends, and says and does what it is told to. It sends nothing.
+type dispatch struct {
+	mu       sync.Mutex
+	status   host.SendStatus
+	attempts []host.Attempt
+	tested   host.Attempt
+	err      error // of what changes something
+	done     []string
+}
+
+func (d *dispatch) put(s host.SendStatus) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status = s
+}
+
+func (d *dispatch) Status(_ context.Context, g host.GroupName) (host.SendStatus, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	if s.Group = g; s.State == "" {
+		s.State = host.SendIdle
+	}
+	return s, nil
+}
+
+func (d *dispatch) note(what string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done = append(d.done, what)
+	return d.err
+}
+
+func (d *dispatch) Trigger(ctx context.Context, g host.GroupName) (host.SendStatus, error) {
+	if err := d.note("send " + string(g)); err != nil {
+		return host.SendStatus{}, err
+	}
+	return d.Status(ctx, g)
+}
+
+func (d *dispatch) Pause(_ context.Context, g host.GroupName, by string) error {
+	return d.note("pause " + string(g) + " by " + by)
+}
+
+func (d *dispatch) Resume(_ context.Context, g host.GroupName) error {
+	return d.note("resume " + string(g))
+}
+
+func (d *dispatch) Test(_ context.Context, g host.GroupName, url string) (host.Attempt, error) {
+	return d.tested, d.note("test " + string(g) + " " + url)
+}
+
+func (d *dispatch) Attempts(context.Context, host.GroupName, string) ([]host.Attempt, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.attempts), nil
+}
 
 // scripted is host.Formatters that writes what it is told to.
 type scripted struct {

@@ -31,6 +31,13 @@ var functions = template.FuncMap{
 	"caller":    caller,
 	"kindName":  kindName,
 	"stateTone": stateTone,
+	"sendTone":  sendTone,
+	"tryTone":   attemptTone,
+	"breaker":   breaker,
+	"clock":     clock,
+	"took":      took,
+	"duration":  host.Duration,
+	"where":     where,
 	"text":      func(v any) string { return fmt.Sprint(v) },
 }
 
@@ -188,6 +195,50 @@ func kindName(k host.ErrorKind) string {
 	}
 	return string(k)
 }
+
+// where is the page of the queue that a report is about.
+func where(k host.ErrorKind, g host.GroupName) string {
+	if k == host.ErrorSend {
+		return queuePath(g) + "/sending"
+	}
+	return queuePath(g)
+}
+
+// sendTone is the colour of a state of sending.
+func sendTone(s host.SendState) string {
+	switch s {
+	case host.SendIdle, host.SendSending:
+		return "ok"
+	case host.SendBlocked, host.SendGaveUp:
+		return "bad"
+	}
+	return "warn"
+}
+
+// breaker says what a state of a circuit breaker means.
+func breaker(state string) string {
+	switch state {
+	case "closed":
+		return "closed: the receiver is called as usual"
+	case "open":
+		return "open: the receiver failed again and again, and is left alone"
+	case "half-open":
+		return "half-open: one request finds out whether the receiver is well again"
+	}
+	return state
+}
+
+// clock writes a time as clocks in a time zone show it.
+func clock(t time.Time, zone string) string {
+	in, err := time.LoadLocation(zone)
+	if err != nil { // not on this machine
+		return t.UTC().Format("Mon 2006-01-02 15:04 UTC")
+	}
+	return t.In(in).Format("Mon 2006-01-02 15:04")
+}
+
+// took writes how long something took.
+func took(d time.Duration) string { return seconds(d.Seconds()) }
 
 // stateTone is the colour of a plugin's state.
 func stateTone(s host.PluginState) string {

@@ -24,6 +24,7 @@ func (d *daemon) newPages() (*admin.Admin, error) {
 		Audit:      d.parts.audit,
 		Activities: d.parts.activities,
 		Plugins:    d.plugins,
+		Sender:     d.sender,
 		Log:        d.log.Named("admin"),
 		URL:        d.outside,
 		Diff:       formatter.Diff,
