@@ -56,7 +56,7 @@ bench: build ## speed, as ratios measured in one run
 
 screenshots: ## pictures of all pages, light and dark, wide and narrow, in run/screenshots
 	rm -rf run/screenshots
-	$(GO) test -count=1 -run '^TestPages$$' ./host/cmd/restante -screenshots "$(CURDIR)/run/screenshots"
+	$(GO) test -count=1 -run '^TestPages(Of.*)?$$' ./host/cmd/restante -screenshots "$(CURDIR)/run/screenshots"
 	@echo "see run/screenshots"
 
 crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
