@@ -18,9 +18,8 @@ type Copying interface {
 	Inventory(ctx context.Context) (Inventory, error)
 	// State returns the state of a group.
 	State(ctx context.Context, g GroupName) (State, error)
-	// Keys returns what is remembered of idempotency keys, in the order of the keys
-	// and from the first one after a key.
-	Keys(ctx context.Context, g GroupName, after string, limit int) ([]KnownKey, error)
+	// Known returns what is remembered of an idempotency key, or ErrNoRecord.
+	Known(ctx context.Context, g GroupName, key string) (KnownKey, error)
 	// Stored returns which bodies a group has, the one that was put last being last.
 	Stored(ctx context.Context, g GroupName) ([]StoredBody, error)
 
@@ -31,11 +30,9 @@ type Copying interface {
 // and not atomic: what was restored in part is to be thrown away.
 type Restoring interface {
 	// RestoreMessages adds messages to a group with their ids, times and keys; ids
-	// only go up, from one call to the next too. What is left out never was, or is
-	// gone: RestoreState says so in the end.
-	RestoreMessages(ctx context.Context, g GroupName, all []Message) error
-	// RestoreKeys has idempotency keys known that the messages were added with.
-	RestoreKeys(ctx context.Context, g GroupName, all []KnownKey) error
+	// only go up, from one call to the next too. Ids that are left out are gone:
+	// RestoreState says so in the end.
+	RestoreMessages(ctx context.Context, g GroupName, all []RestoredMessage) error
 	// RestoreState ends a group. The messages must be those of the state.
 	RestoreState(ctx context.Context, g GroupName, s State) error
 	// RestoreEntries appends entries to a journal with their numbers and times, which
@@ -57,14 +54,24 @@ type Inventory struct {
 	Bodies []GroupName
 }
 
-// KnownKey is what is remembered of an addition with an idempotency key.
+// KnownKey is what is remembered of an addition with an idempotency key, as long as
+// its last message is stored.
 type KnownKey struct {
-	Key string
 	// First is the id of its first message, and Count how many it had.
 	First ID
 	Count uint64
 	// Digest is Addition.Digest.
 	Digest [16]byte
+}
+
+// Last is the id of its last message.
+func (k KnownKey) Last() ID { return k.First + ID(k.Count) - 1 }
+
+// RestoredMessage is a message and, if it is the last of an addition whose key is
+// known, what is remembered of that.
+type RestoredMessage struct {
+	Message
+	Known *KnownKey
 }
 
 // StoredBody is a body, and when it was last put.

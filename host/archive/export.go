@@ -118,7 +118,7 @@ func (e *exporter) write(v any) error {
 	return err
 }
 
-// window is how many messages, entries and keys are read at a time.
+// window is how many messages or entries are read at a time.
 const window = 1000
 
 // group writes the messages of a state, oldest first, and then the state.
@@ -133,23 +133,6 @@ func (e *exporter) group(ctx context.Context, g host.GroupName, state host.State
 	}
 	if err := e.settle(ctx, g, &state, wrote); err != nil {
 		return err
-	}
-	for after := ""; ; {
-		keys, err := e.store.Keys(ctx, g, after, window)
-		if err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			break
-		}
-		for _, k := range keys {
-			if after = k.Key; k.First > state.Last {
-				continue // added meanwhile
-			}
-			if err := e.write(line{Key: &keyLine{Group: g, Key: k.Key, First: k.First, Count: k.Count, Digest: k.Digest[:]}}); err != nil {
-				return err
-			}
-		}
 	}
 	encoded, err := state.AppendBinary(nil)
 	if err != nil {
@@ -172,17 +155,37 @@ func (e *exporter) messages(ctx context.Context, g host.GroupName, r host.Range,
 		found = append(found, listed...)
 		before = listed[len(listed)-1].ID
 	}
-	for _, m := range slices.Backward(found) {
+	for i, m := range slices.Backward(found) {
 		if m.ID < r.First || m.Damaged {
 			continue
 		}
-		if err := e.write(line{Message: &messageLine{Group: g, ID: m.ID, Time: m.Time, Key: m.Key, Data: string(m.Data)}}); err != nil {
+		text := messageLine{Group: g, ID: m.ID, Time: m.Time, Key: m.Key, Data: string(m.Data)}
+		if m.Key != "" && (i == 0 || found[i-1].Key != m.Key) {
+			var err error
+			if text.Known, err = e.known(ctx, g, m.Message); err != nil {
+				return err
+			}
+		}
+		if err := e.write(line{Message: &text}); err != nil {
 			return err
 		}
 		wrote.Add(host.Range{First: m.ID, Last: m.ID})
 		e.done.Messages++
 	}
 	return ctx.Err()
+}
+
+// known returns what is remembered of a message's key if it is the last one that was
+// added with it.
+func (e *exporter) known(ctx context.Context, g host.GroupName, m host.Message) (*keyLine, error) {
+	known, err := e.store.Known(ctx, g, m.Key)
+	if errors.Is(err, host.ErrNoRecord) || err == nil && known.Last() != m.ID {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &keyLine{First: known.First, Count: known.Count, Digest: known.Digest[:]}, nil
 }
 
 // settle makes the state that of the messages that were written: others were pruned

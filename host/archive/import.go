@@ -148,8 +148,7 @@ func read(ctx context.Context, i *importer, from io.Reader, progress func(Progre
 type importer struct {
 	store    host.Copying
 	group    host.GroupName
-	messages []host.Message
-	keys     []host.KnownKey
+	messages []host.RestoredMessage
 	journal  string
 	entries  []host.Entry
 	bytes    int
@@ -165,20 +164,16 @@ func (i *importer) line(ctx context.Context, l line) error {
 		if err := i.of(ctx, m.Group, ""); err != nil {
 			return err
 		}
-		i.messages = append(i.messages, host.Message{ID: m.ID, Time: m.Time, Key: m.Key, Data: json.RawMessage(m.Data)})
+		restored := host.RestoredMessage{Message: host.Message{ID: m.ID, Time: m.Time, Key: m.Key, Data: json.RawMessage(m.Data)}}
+		if k := m.Known; k != nil {
+			restored.Known = &host.KnownKey{First: k.First, Count: k.Count}
+			if len(k.Digest) != len(restored.Known.Digest) || restored.Known.Last() != m.ID {
+				return fmt.Errorf("%w: idempotency key %q", ErrCut, m.Key)
+			}
+			copy(restored.Known.Digest[:], k.Digest)
+		}
+		i.messages = append(i.messages, restored)
 		return i.gathered(ctx, len(m.Data))
-	case l.Key != nil:
-		k := l.Key
-		if err := i.of(ctx, k.Group, ""); err != nil {
-			return err
-		}
-		known := host.KnownKey{Key: k.Key, First: k.First, Count: k.Count}
-		if len(k.Digest) != len(known.Digest) || k.First == 0 || k.Count == 0 {
-			return fmt.Errorf("%w: idempotency key %q", ErrCut, k.Key)
-		}
-		copy(known.Digest[:], k.Digest)
-		i.keys = append(i.keys, known)
-		return i.gathered(ctx, len(k.Key))
 	case l.Group != nil:
 		var s host.State
 		if err := s.UnmarshalBinary(l.Group.State); err != nil {
@@ -220,7 +215,7 @@ func (i *importer) of(ctx context.Context, g host.GroupName, journal string) err
 }
 
 func (i *importer) gathered(ctx context.Context, bytes int) error {
-	if i.bytes += bytes; i.bytes < maxBytes && len(i.messages)+len(i.keys)+len(i.entries) < window {
+	if i.bytes += bytes; i.bytes < maxBytes && len(i.messages)+len(i.entries) < window {
 		return nil
 	}
 	return i.flush(ctx)
@@ -231,13 +226,10 @@ func (i *importer) flush(ctx context.Context) error {
 	if len(i.messages) > 0 {
 		err = i.store.RestoreMessages(ctx, i.group, i.messages)
 	}
-	if err == nil && len(i.keys) > 0 {
-		err = i.store.RestoreKeys(ctx, i.group, i.keys)
-	}
 	if err == nil && len(i.entries) > 0 {
 		err = i.store.RestoreEntries(ctx, i.journal, 0, i.entries)
 	}
-	i.messages, i.keys, i.entries, i.bytes = nil, nil, nil, 0
+	i.messages, i.entries, i.bytes = nil, nil, 0
 	return err
 }
 

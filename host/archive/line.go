@@ -25,7 +25,6 @@ type header struct {
 // line is any other. It has one of the pointers.
 type line struct {
 	Message *messageLine `json:"message,omitempty"`
-	Key     *keyLine     `json:"key,omitempty"`
 	Group   *groupLine   `json:"group,omitempty"`
 	Record  *recordLine  `json:"record,omitempty"`
 	Entry   *entryLine   `json:"entry,omitempty"`
@@ -39,15 +38,15 @@ type messageLine struct {
 	ID    host.ID        `json:"id"`
 	Time  time.Time      `json:"time"`
 	Key   string         `json:"key,omitempty"`
+	Known *keyLine       `json:"known,omitempty"`
 	Data  string         `json:"data"`
 }
 
+// keyLine says what is remembered of the key of a message that was added last with it.
 type keyLine struct {
-	Group  host.GroupName `json:"group"`
-	Key    string         `json:"key"`
-	First  host.ID        `json:"first"`
-	Count  uint64         `json:"count"`
-	Digest []byte         `json:"digest"`
+	First  host.ID `json:"first"`
+	Count  uint64  `json:"count"`
+	Digest []byte  `json:"digest"`
 }
 
 // groupLine comes after everything else of a group.

@@ -41,28 +41,21 @@ func (s *Store) State(_ context.Context, g host.GroupName) (host.State, error) {
 	return s.state(g).Clone(), nil
 }
 
-// Keys implements host.Copying.
-func (s *Store) Keys(_ context.Context, g host.GroupName, after string, limit int) (all []host.KnownKey, err error) {
+// Known implements host.Copying.
+func (s *Store) Known(_ context.Context, g host.GroupName, key string) (known host.KnownKey, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket(groupsBucket).Bucket([]byte(g))
 		if bucket == nil {
-			return nil
+			return host.ErrNoRecord
 		}
-		cursor := bucket.Bucket(keysBucket).Cursor()
-		k, v := cursor.Seek([]byte(after))
-		if string(k) == after && k != nil {
-			k, v = cursor.Next()
+		a, ok, err := findAddition(bucket.Bucket(keysBucket), bucket.Bucket(messagesBucket), key)
+		if !ok && err == nil {
+			err = host.ErrNoRecord
 		}
-		for ; k != nil && len(all) < limit; k, v = cursor.Next() {
-			a, err := decodeAddition(k, v)
-			if err != nil {
-				return fmt.Errorf("idempotency key %q of %q: %w", k, g, err)
-			}
-			all = append(all, host.KnownKey{Key: string(k), First: a.first, Count: a.count, Digest: a.digest})
-		}
-		return nil
+		known = host.KnownKey{First: a.first, Count: a.count, Digest: a.digest}
+		return err
 	})
-	return all, err
+	return known, err
 }
 
 // Stored implements host.Copying.
@@ -87,7 +80,7 @@ func (s *Store) Stored(_ context.Context, g host.GroupName) (all []host.StoredBo
 }
 
 // RestoreMessages implements host.Restoring.
-func (s *Store) RestoreMessages(ctx context.Context, name host.GroupName, all []host.Message) error {
+func (s *Store) RestoreMessages(ctx context.Context, name host.GroupName, all []host.RestoredMessage) error {
 	size := 0
 	for _, m := range all {
 		size += len(m.Data)
@@ -106,23 +99,11 @@ func (s *Store) RestoreMessages(ctx context.Context, name host.GroupName, all []
 			if err := g.messages.Put(key, encodeMessage(key, m.Time, m.Key, m.Data)); err != nil {
 				return err
 			}
-		}
-		return nil
-	})
-}
-
-// RestoreKeys implements host.Restoring.
-func (s *Store) RestoreKeys(ctx context.Context, name host.GroupName, all []host.KnownKey) error {
-	return s.do(ctx, 1, func(c *commit) error {
-		g, err := c.makeGroup(name)
-		if err != nil {
-			return err
-		}
-		c.dirty = true
-		for _, k := range all {
-			known := addition{first: k.First, count: k.Count, digest: k.Digest}
-			if err := g.keys.Put([]byte(k.Key), known.encode(k.Key)); err != nil {
-				return err
+			if k := m.Known; k != nil {
+				known := addition{first: k.First, count: k.Count, digest: k.Digest}
+				if err := g.keys.Put([]byte(m.Key), known.encode(m.Key)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -86,20 +85,15 @@ func testInventory(t *testing.T, s host.Copying) {
 	if c := count(t, s, "g"); state.Counts() != c {
 		t.Errorf("State counts %+v, Counts says %+v", state.Counts(), c)
 	}
-	var keys []string
-	for after := ""; ; {
-		known, err := s.Keys(ctx, "g", after, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(known) == 0 {
-			break
-		}
-		after = known[0].Key
-		keys = append(keys, fmt.Sprint(known[0].Key, " ", known[0].Count))
+	known, err := s.Known(ctx, "g", "k2")
+	if want := addition("g", "", `"ä\u00e4\n"`, "12345678901234567890.10"); err != nil || known.Count != 2 || known.Digest != want.Digest() {
+		t.Errorf("Known = %+v, %v", known, err)
 	}
-	if got := strings.Join(keys, ", "); got != "k1 1, k2 2" {
-		t.Errorf("Keys = %s", got)
+	if ids, err := s.Added(ctx, "g", "k2"); err != nil || known.Last() != known.First+1 || !ids.Contains(known.Last()) {
+		t.Errorf("Known ends with %d, and Added says %s, %v", known.Last(), ids, err)
+	}
+	if _, err := s.Known(ctx, "g", "k9"); !errors.Is(err, host.ErrNoRecord) {
+		t.Errorf("Known of nothing = %v", err)
 	}
 	stored, err := s.Stored(ctx, "g")
 	if err != nil || len(stored) != 3 {
@@ -116,8 +110,8 @@ func testInventory(t *testing.T, s host.Copying) {
 func testRestore(t *testing.T, o Opened) {
 	s, ctx := o.A.(host.Copying), t.Context()
 	at := time.Date(2019, 2, 15, 10, 32, 1, 987654321, time.UTC)
-	message := func(id host.ID, data, key string) host.Message {
-		return host.Message{ID: id, Time: at.Add(time.Duration(id) * time.Second), Data: []byte(data), Key: key}
+	message := func(id host.ID, data, key string) host.RestoredMessage {
+		return host.RestoredMessage{Message: host.Message{ID: id, Time: at.Add(time.Duration(id) * time.Second), Data: []byte(data), Key: key}}
 	}
 	var state host.State
 	state.Append(9, at)
@@ -127,11 +121,12 @@ func testRestore(t *testing.T, o Opened) {
 	state.Forget(host.NewRanges(1, 2, 5))
 	state.Lose(9)
 	a := addition("g", "key", "[3]", "[4]")
+	last := message(4, "[4]", "key")
+	last.Known = &host.KnownKey{First: 3, Count: 2, Digest: a.Digest()}
 	sum, body := noise(1, 1000)
 	for _, err := range []error{
-		s.RestoreMessages(ctx, "g", []host.Message{message(3, "[3]", "key"), message(4, "[4]", "key")}),
-		s.RestoreMessages(ctx, "g", []host.Message{message(6, "6", ""), message(7, "7", ""), message(8, "8", "")}),
-		s.RestoreKeys(ctx, "g", []host.KnownKey{{Key: "key", First: 3, Count: 2, Digest: a.Digest()}}),
+		s.RestoreMessages(ctx, "g", []host.RestoredMessage{message(3, "[3]", "key"), last}),
+		s.RestoreMessages(ctx, "g", []host.RestoredMessage{message(6, "6", ""), message(7, "7", ""), message(8, "8", "")}),
 		s.RestoreState(ctx, "g", state),
 		s.RestoreEntries(ctx, "j", 0, []host.Entry{{Number: 3, Time: at, Key: "a", Value: []byte("3")}, {Number: 7, Time: at, Key: "b", Value: []byte("7")}}),
 		s.RestoreEntries(ctx, "j", 9, nil),
@@ -183,11 +178,14 @@ func testRestoreRefuses(t *testing.T, s host.Copying) {
 	}
 	var state host.State
 	state.Append(3, time.Now())
+	message := func(id host.ID) host.RestoredMessage {
+		return host.RestoredMessage{Message: host.Message{ID: id, Time: time.Now(), Data: []byte("1")}}
+	}
 	for what, err := range map[string]error{
-		"a message":         s.RestoreMessages(ctx, "g", []host.Message{{ID: 2, Time: time.Now(), Data: []byte("2")}}),
+		"a message":         s.RestoreMessages(ctx, "g", []host.RestoredMessage{message(2)}),
 		"the state":         s.RestoreState(ctx, "g", state),
 		"an entry":          s.RestoreEntries(ctx, "j", 0, []host.Entry{{Number: 1, Time: time.Now()}}),
-		"messages reversed": s.RestoreMessages(ctx, "h", []host.Message{{ID: 2, Time: time.Now(), Data: []byte("2")}, {ID: 1, Time: time.Now(), Data: []byte("1")}}),
+		"messages reversed": s.RestoreMessages(ctx, "h", []host.RestoredMessage{message(2), message(1)}),
 	} {
 		if !errors.Is(err, host.ErrNotEmpty) {
 			t.Errorf("restoring %s over what is there = %v, want ErrNotEmpty", what, err)
