@@ -21,7 +21,7 @@ run: build ## a daemon with plugins and sample messages; prints the calls to try
 	@examples/run.sh $(LISTEN)
 
 test: deps check ## install what the tests need, run every check and test
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 40m ./...
 
 deps: ## install what the tests need, with apt and npm
 	@missing=; for p in xmllint:libxml2-utils curl:curl pgrep:procps python3:python3 node:nodejs npm:npm chromium:chromium; do \

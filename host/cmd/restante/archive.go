@@ -22,7 +22,7 @@ func newExport() *cobra.Command {
 		Short: "Write everything that is stored to a file, for \"restante import\"",
 		Long: `Write everything that is stored to a file: messages with their ids, times and read
 state, deliveries with their bytes, keys, users, the audit log. "restante import"
-puts it into another store, which may be of another kind.
+puts it into another store.
 
 While a daemon runs, what comes in meanwhile may be missing: stop producers and
 receivers first if it is to move. The file holds secrets, and only you can read it.
@@ -67,9 +67,8 @@ func newImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Put an export into a new store",
 		Long: `Put everything that "restante export" has written into a new store, with the same ids
-and read state. The data folder must have no store yet; if a daemon runs on it whose
-store is a cluster's, that must have no messages yet, and its daemons are to be
-started again afterwards. The file is checked to its end first.`,
+and read state. The data folder must have no store yet. The file is checked to its end
+first.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])

@@ -195,7 +195,11 @@ func TestRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, Config{Sandbox: sandbox.Off, Path: path, CallTimeout: 2 * time.Second, Samples: map[host.GroupName][]json.RawMessage{"g": {json.RawMessage(test.sample)}}})
+			limit := 30 * time.Second
+			if name == "hang" {
+				limit = 5 * time.Second
+			}
+			r := run(t, Config{Sandbox: sandbox.Off, Path: path, CallTimeout: limit, Samples: map[host.GroupName][]json.RawMessage{"g": {json.RawMessage(test.sample)}}})
 			want(t, r, "HTTP request", test.status, test.words...)
 			others(t, r, "HTTP request")
 		})
