@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/restante/restante/host"
 )
@@ -24,6 +25,9 @@ type audited struct {
 	// look says that the call shows messages and changes nothing. What was found is
 	// told before it is shown; of a change, what is asked for before it is done.
 	look bool
+	// frees says that the call makes room in a full store: then it is told of when it
+	// is done, if there is no room before.
+	frees bool
 	// about returns what is changed or looked at, and more for people; it may be
 	// nil. The reply is that of a look, and nil before a change.
 	about func(r *http.Request, reply any) (subject, details string)
@@ -42,7 +46,7 @@ func auditTable() map[string]audited {
 		"GET /queues/{group}/deliveries/{id}/body": {action: "delivery downloaded", look: true, about: path("id")},
 		"POST /queues/{group}/unread":              {action: "messages made unread", about: query("ids")},
 		"POST /queues/{group}/hold":                {action: "messages held", about: query("ids")},
-		"POST /queues/{group}/prune":               {action: "read messages pruned", about: query("before")},
+		"POST /queues/{group}/prune":               {action: "read messages pruned", frees: true, about: query("before")},
 		"POST /queues/{group}/release":             {action: "group released"},
 		"POST /queues/{group}/send":                {action: "sending asked for"},
 		"POST /queues/{group}/send/pause":          {action: "sending paused"},
@@ -96,7 +100,14 @@ func (s *Server) audited(pattern string, call func(*http.Request) (any, error)) 
 		if a.about != nil {
 			e.Subject, e.Details = a.about(r, reply)
 		}
-		if err := s.Audit.Record(r.Context(), e); err != nil {
+		err = s.Audit.Record(r.Context(), e)
+		if a.frees && errors.Is(err, host.ErrStoreFull) {
+			if reply, err = call(r); err != nil {
+				return nil, err
+			}
+			return reply, s.recordSoon(r.Context(), e)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if a.look {
@@ -108,6 +119,17 @@ func (s *Server) audited(pattern string, call func(*http.Request) (any, error)) 
 		}
 		return reply, err
 	}
+}
+
+// recordSoon tells of what has made room, which a store may find out a second later.
+func (s *Server) recordSoon(ctx context.Context, e host.AuditEntry) (err error) {
+	for range 30 {
+		if err = s.Audit.Record(ctx, e); !errors.Is(err, host.ErrStoreFull) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 func path(name string) func(*http.Request, any) (subject, details string) {
