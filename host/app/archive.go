@@ -22,27 +22,14 @@ type (
 	Exported        = archive.Exported
 )
 
-// archives copies the store of a daemon.
-type archives struct {
-	store host.Copying
-	// shared says that other daemons have the store too.
-	shared bool
-}
-
-func (a archives) Export(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error) {
-	done, err := archive.Export(ctx, a.store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged})
+// export writes an archive of a daemon's store for a command, and returns what it has
+// as JSON.
+func (d *daemon) export(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error) {
+	done, err := archive.Export(ctx, d.parts.store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged})
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(done)
-}
-
-func (a archives) Import(ctx context.Context, r io.Reader) error {
-	if !a.shared {
-		return errors.New("a daemon runs on this data folder: import into a new one")
-	}
-	_, err := archive.Import(ctx, a.store, r, nil)
-	return err
 }
 
 // Export writes an archive of the store of a data folder, by way of the daemon if one
@@ -73,26 +60,18 @@ func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, 
 	return archive.Export(ctx, store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged, Progress: progress})
 }
 
-// Import puts an archive into the store of a data folder: into a new one or, by way of
-// the daemon, into one that daemons share. The archive is read to its end before
-// anything is changed.
+// Import puts an archive into a new store in a data folder, in which no daemon runs.
+// The archive is read to its end before anything is changed.
 func Import(ctx context.Context, data string, file *os.File, progress func(string, ArchiveProgress)) (done ArchiveProgress, err error) {
+	path := filepath.Join(data, StoreName)
+	if _, err := os.Stat(path); err == nil {
+		return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
+	}
 	if done, err = archive.Check(ctx, file, func(p archive.Progress) { progress("checking", p) }); err != nil {
 		return done, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return done, fmt.Errorf("read the archive again: %w", err)
-	}
-	client := control.Dial(data)
-	defer client.Close()
-	if _, err := client.Status(ctx); err == nil {
-		return done, client.Import(ctx, file)
-	} else if !control.Absent(err) {
-		return done, err
-	}
-	path := filepath.Join(data, StoreName)
-	if _, err := os.Stat(path); err == nil {
-		return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return done, fmt.Errorf("make the data folder: %w", err)

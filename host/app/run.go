@@ -89,6 +89,7 @@ type daemon struct {
 	metrics *metrics.Metrics
 	outlets outlets
 	sender  *sender.Sender
+	machine string // its host name
 	started time.Time
 	url     string
 	// reloaded gets a value, if it has none, when the configuration took effect.
@@ -171,7 +172,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.outside(), Log: d.log.Named("control"),
 		Inbox: d.parts.inbox, Audit: d.parts.audit, Sender: d.sender, Outbox: d.parts.outbox,
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
-		Reload: d.reload, Check: d.parts.store.CheckData, Archives: archives{store: d.parts.store},
+		Reload: d.reload, Check: d.parts.store.CheckData, Export: d.export,
 	}
 	pages, err := d.newPages()
 	if err != nil {

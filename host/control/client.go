@@ -77,6 +77,17 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 }
 
 func (c *Client) read(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
+	response, err := c.open(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return readAll(response)
+}
+
+// open sends a request and returns the reply, whose body is to be read and closed. It
+// fails with an *Error if the daemon reports one.
+func (c *Client) open(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://restante"+path+"?"+query.Encode(), body)
 	if err != nil {
 		return nil, err
@@ -85,25 +96,27 @@ func (c *Client) read(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("call the daemon: %w", err)
 	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
 	defer response.Body.Close()
+	text, err := readAll(response)
+	if err != nil {
+		return nil, err
+	}
+	failure := Error{Status: response.StatusCode}
+	if err := json.Unmarshal(text, &failure); err != nil || failure.Message == "" {
+		return nil, fmt.Errorf("the daemon answered %s to %s %s: it may be another version", response.Status, method, path)
+	}
+	return nil, &failure
+}
+
+func readAll(response *http.Response) ([]byte, error) {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the daemon's answer: %w", err)
 	}
-	if response.StatusCode == http.StatusOK {
-		return text, nil
-	}
-	return nil, refusal(response, text)
-}
-
-// refusal is the error that an answer tells of.
-func refusal(response *http.Response, text []byte) error {
-	failure := Error{Status: response.StatusCode}
-	if err := json.Unmarshal(text, &failure); err != nil || failure.Message == "" {
-		r := response.Request
-		return fmt.Errorf("the daemon answered %s to %s %s: it may be another version", response.Status, r.Method, r.URL.Path)
-	}
-	return &failure
+	return text, nil
 }
 
 // Status asks who is there.

@@ -90,10 +90,8 @@ func (s *Server) attempts(r *http.Request) (any, error) {
 // unhurried has a call take as long as it takes.
 func unhurried(w http.ResponseWriter) {
 	// A server in this very process has no deadline to lift.
-	_ = http.NewResponseController(w).SetWriteDeadline(noDeadline)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }
-
-var noDeadline time.Time
 
 func sendPath(g host.GroupName) string { return "/queues/" + string(g) + "/send" }
 

@@ -35,8 +35,9 @@ type Server struct {
 	Plugins Plugins
 	Status  func() Status
 	Reload  func(context.Context) (Reloaded, error)
-	// Archives may be nil, as in a server that no daemon stands behind.
-	Archives Archives
+	// Export writes an archive of all that is stored, and returns what it has as JSON.
+	// It is nil in a server that no daemon stands behind.
+	Export func(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error)
 	// Check returns everything that is wrong with the stored data.
 	Check func() error
 }
@@ -104,7 +105,6 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /export", s.export)
-	mux.HandleFunc("POST /import", s.importAll)
 	return mux
 }
 
