@@ -357,9 +357,12 @@ func (d *Deliveries) Body(ctx context.Context, delivery Delivery) ([]byte, error
 	return d.store.Body(ctx, delivery.Group, sum)
 }
 
+// DefaultRecords is for how long records of deliveries are kept: ten years.
+const DefaultRecords = 3653 * 24 * time.Hour
+
 // Retention says how long deliveries are kept. Zero means the default.
 type Retention struct {
-	// Records is for how long the record is kept: ten years if 0.
+	// Records is for how long the record is kept: DefaultRecords if 0.
 	Records time.Duration
 	// Bodies is for how long after its last fetch a body is kept: 400 days if 0.
 	Bodies time.Duration
@@ -373,7 +376,7 @@ func (d *Deliveries) Prune(ctx context.Context, g GroupName, r Retention) (entri
 	const step = 500
 	const day = 24 * time.Hour
 	if r.Records == 0 {
-		r.Records = 3653 * day
+		r.Records = DefaultRecords
 	}
 	if r.Bodies == 0 {
 		r.Bodies = 400 * day

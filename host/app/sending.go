@@ -98,23 +98,12 @@ func fingerprint(c endpoint.Config) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// carrier is an endpoint as the sender wants one.
-type carrier struct{ *endpoint.Endpoint }
+// once is an endpoint for one request.
+type once struct{ *endpoint.Endpoint }
 
-func (c carrier) Send(ctx context.Context, r sender.Request) sender.Answer {
-	a := c.Endpoint.Send(ctx, endpoint.Request(r))
-	return sender.Answer{
-		Began: a.Began, Took: a.Took, Address: a.Address, Method: a.Method, URL: a.URL, Status: a.Status, Header: a.Header, Body: a.Body,
-		RetryAfter: a.RetryAfter, Err: a.Err, Permanent: a.Outcome() == endpoint.Block,
-	}
-}
-
-// once is a carrier for one request.
-type once struct{ carrier }
-
-func (o once) Send(ctx context.Context, r sender.Request) sender.Answer {
+func (o once) Send(ctx context.Context, r endpoint.Request) endpoint.Answer {
 	defer o.Close()
-	return o.carrier.Send(ctx, r)
+	return o.Endpoint.Send(ctx, r)
 }
 
 // thisMachine are the addresses of the machine itself.
@@ -133,14 +122,14 @@ func (o *outlets) elsewhere(g host.GroupName, url string, local bool) (sender.En
 	if err != nil {
 		return nil, err
 	}
-	return once{carrier{e}}, nil
+	return once{e}, nil
 }
 
 // sending returns what holds for sending a group.
 func (d *daemon) sending(g host.GroupName) sender.Settings {
 	s := d.settled.current().Sends[g]
 	if o, ok := d.outlets.of(g); ok {
-		s.Endpoint, s.URL, s.Fingerprint = carrier{o.endpoint}, o.url, o.fingerprint
+		s.Endpoint, s.URL, s.Fingerprint = o.endpoint, o.url, o.fingerprint
 	}
 	return s
 }
@@ -152,8 +141,7 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 		return nil, err
 	}
 	apply()
-	machine, err := os.Hostname()
-	if err != nil {
+	if d.machine, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("find out the name of this machine: %w", err)
 	}
 	folder, err := filepath.Abs(d.config.Data)
@@ -162,9 +150,9 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 	}
 	return sender.New(sender.Config{
 		Exchange: d.parts.exchange, Outbox: d.parts.outbox, Inbox: d.parts.inbox, Log: d.log.Named("sender"),
-		Leases:   host.NewLeases(d.parts.store, machine+":"+folder, time.Now),
+		Leases:   host.NewLeases(d.parts.store, d.machine+":"+folder, time.Now),
 		Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted,
-		Place: func() string { return place(d.settled.current().SendFrom, machine) },
+		Place: func() string { return place(d.settled.current().SendFrom, d.machine) },
 	})
 }
 
@@ -183,8 +171,7 @@ func place(sendFrom, machine string) string {
 // notice is what every page says.
 func (d *daemon) notice() string {
 	c := d.settled.current()
-	machine, err := os.Hostname()
-	if why := place(c.SendFrom, machine); len(c.Endpoints) > 0 && err == nil && why != "" {
+	if why := place(c.SendFrom, d.machine); why != "" && len(c.Endpoints) > 0 {
 		return "Nothing is sent from here: " + why
 	}
 	return ""
@@ -192,7 +179,7 @@ func (d *daemon) notice() string {
 
 // pruneAttempts deletes attempts that are as old as the deliveries that are deleted.
 func (d *daemon) pruneAttempts(ctx context.Context, g host.GroupName, r host.Retention) {
-	pruned, err := d.parts.outbox.Prune(ctx, g, time.Now().Add(-cmp.Or(r.Records, 3653*24*time.Hour)))
+	pruned, err := d.parts.outbox.Prune(ctx, g, time.Now().Add(-cmp.Or(r.Records, host.DefaultRecords)))
 	if pruned > 0 {
 		d.log.Info("attempts pruned", "group", string(g), "entries", pruned)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/restante/restante/host"
-	"github.com/restante/restante/host/sender"
 	"github.com/restante/restante/host/sender/endpoint"
 )
 
@@ -62,8 +61,8 @@ func TestElsewhere(t *testing.T) {
 		var said string
 		e, err := o.elsewhere(c.group, c.url, c.local)
 		if err == nil {
-			if a := e.Send(t.Context(), sender.Request{ID: "test-1"}); a.Outcome() != sender.OK {
-				err = fmt.Errorf("refused %v: %w", a.Outcome() == sender.Block, a.Err)
+			if a := e.Send(t.Context(), endpoint.Request{ID: "test-1"}); a.Outcome() != endpoint.OK {
+				err = fmt.Errorf("refused %v: %w", a.Outcome() == endpoint.Block, a.Err)
 			}
 		}
 		if err != nil {

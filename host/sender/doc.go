@@ -10,6 +10,6 @@
 // What is on its way is written down before it leaves. A crash has it sent again
 // with the same bytes and the same idempotency key, and never skips a message.
 //
-// The package imports host, and nothing of the other parts; how a request is made
-// is behind the interface Endpoint.
+// The package imports host and endpoint, which makes requests, and nothing of the other
+// parts.
 package sender

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/sender/endpoint"
 )
 
 const (
@@ -26,7 +27,7 @@ func backoff(attempts int) time.Duration {
 }
 
 // follows does what follows from an attempt, and returns when to go on.
-func (c *courier) follows(ctx context.Context, settings Settings, b host.Outgoing, answer Answer, cut bool) time.Time {
+func (c *courier) follows(ctx context.Context, settings Settings, b host.Outgoing, answer endpoint.Answer, cut bool) time.Time {
 	a := attempt(answer)
 	if cut {
 		a.Outcome = host.AttemptCut
@@ -45,16 +46,18 @@ func (c *courier) follows(ctx context.Context, settings Settings, b host.Outgoin
 }
 
 // attempt is what is kept of an answer.
-func attempt(a Answer) host.Attempt {
+func attempt(a endpoint.Answer) host.Attempt {
 	return host.Attempt{
 		Time: a.Began.UTC(), Method: a.Method, URL: a.URL, Address: a.Address, Took: a.Took,
 		Status: a.Status, Headers: few(a.Header), Answer: string(a.Body),
-		Outcome: map[Outcome]host.AttemptOutcome{OK: host.AttemptSent, Retry: host.AttemptFailed, Block: host.AttemptRefused}[a.Outcome()],
+		Outcome: map[endpoint.Outcome]host.AttemptOutcome{
+			endpoint.OK: host.AttemptSent, endpoint.Retry: host.AttemptFailed, endpoint.Block: host.AttemptRefused,
+		}[a.Outcome()],
 	}
 }
 
 // record keeps an attempt, and tells of it.
-func (c *courier) record(ctx context.Context, b host.Outgoing, answer Answer, a host.Attempt) {
+func (c *courier) record(ctx context.Context, b host.Outgoing, answer endpoint.Answer, a host.Attempt) {
 	c.sender.config.Observe(c.group, a.Outcome)
 	a.Delivery, a.Number, a.Lease, a.Messages = b.Delivery, b.Attempts+1, c.lease.Number, b.IDs
 	if a.Outcome != host.AttemptSent {
@@ -81,7 +84,7 @@ func few(h http.Header) (kept []host.HTTPHeader) {
 }
 
 // inWords says what went wrong.
-func inWords(a Answer) string {
+func inWords(a endpoint.Answer) string {
 	if a.Err != nil {
 		return a.Err.Error()
 	}
@@ -134,7 +137,7 @@ func failedAttempts(n int) string {
 }
 
 // failed has a batch sent again later, or gives up.
-func (c *courier) failed(ctx context.Context, settings Settings, b host.Outgoing, answer Answer) time.Time {
+func (c *courier) failed(ctx context.Context, settings Settings, b host.Outgoing, answer endpoint.Answer) time.Time {
 	now, attempts := c.now(), b.Attempts+1
 	end := b.First.Add(settings.GiveUp)
 	next := now.Add(max(backoff(attempts), answer.RetryAfter))
@@ -165,7 +168,7 @@ func (c *courier) failed(ctx context.Context, settings Settings, b host.Outgoing
 }
 
 // refused has the group wait for somebody.
-func (c *courier) refused(ctx context.Context, settings Settings, b host.Outgoing, answer Answer) time.Time {
+func (c *courier) refused(ctx context.Context, settings Settings, b host.Outgoing, answer endpoint.Answer) time.Time {
 	now := c.now()
 	reason := inWords(answer) + ". The same would happen again, so nothing more is sent until it is resumed, or the configuration changes."
 	err := c.change(ctx, func(s *host.Sending) {
@@ -188,7 +191,7 @@ func (c *courier) refused(ctx context.Context, settings Settings, b host.Outgoin
 }
 
 // report puts what went wrong into the error inbox.
-func (c *courier) report(ctx context.Context, b host.Outgoing, answer Answer, title string) {
+func (c *courier) report(ctx context.Context, b host.Outgoing, answer endpoint.Answer, title string) {
 	c.reported = true
 	c.log.Error("sending has stopped until somebody resumes it", "delivery", b.Delivery, "attempts", b.Attempts+1, "status", answer.Status, "error", inWords(answer))
 	r := host.ErrorReport{

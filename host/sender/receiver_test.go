@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restante/restante/host/sender"
+	"github.com/restante/restante/host/sender/endpoint"
 )
 
 // received is a request as the receiver saw it.
@@ -124,7 +124,7 @@ func newClient(t *testing.T, r *receiver) *client {
 	return &client{http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
-func (c *client) Send(ctx context.Context, r sender.Request) (a sender.Answer) {
+func (c *client) Send(ctx context.Context, r endpoint.Request) (a endpoint.Answer) {
 	a.Began, a.Method, a.URL = time.Now(), "POST", "http://receiver.example"+r.Path
 	defer func() { a.Took = time.Since(a.Began) }()
 	if r.Method != "" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/sender/endpoint"
 )
 
 // work sends one batch, and returns when to go on.
@@ -49,7 +50,7 @@ func (c *courier) work(ctx context.Context, settings Settings, g *gate) time.Tim
 	answer, cut := c.attempt(ctx, settings, b, f)
 	if cut {
 		leave(unknown)
-	} else if answer.Outcome() == Retry && answer.Status != http.StatusTooManyRequests {
+	} else if answer.Outcome() == endpoint.Retry && answer.Status != http.StatusTooManyRequests {
 		leave(unanswered)
 	} else {
 		leave(answered)
@@ -113,16 +114,16 @@ func (c *courier) finish(ctx context.Context) error {
 
 // attempt makes one request. Cut says that there is no answer since the daemon stops
 // or has lost its lease.
-func (c *courier) attempt(ctx context.Context, settings Settings, b host.Outgoing, f host.Fetched) (answer Answer, cut bool) {
+func (c *courier) attempt(ctx context.Context, settings Settings, b host.Outgoing, f host.Fetched) (answer endpoint.Answer, cut bool) {
 	r, err := request(b, f, c.lease.Number)
 	if err != nil {
-		return Answer{Began: c.now(), Err: err, Permanent: true}, false
+		return endpoint.Answer{Began: c.now(), Err: err, Permanent: true}, false
 	}
 	r.Group, r.Time = string(c.group), c.now()
 	within, stop := c.within(ctx)
 	defer stop()
 	answer = settings.Endpoint.Send(within, r)
-	cut = within.Err() != nil && answer.Outcome() == Retry
+	cut = within.Err() != nil && answer.Outcome() == endpoint.Retry
 	return answer, cut
 }
 
@@ -165,12 +166,12 @@ func (c *courier) within(ctx context.Context) (context.Context, func()) {
 }
 
 // request builds what is sent.
-func request(b host.Outgoing, f host.Fetched, lease uint64) (Request, error) {
+func request(b host.Outgoing, f host.Fetched, lease uint64) (endpoint.Request, error) {
 	to, err := url.Parse(b.Request.URL)
 	if err != nil {
-		return Request{}, fmt.Errorf("the URL of the plugin is malformed: %w", err)
+		return endpoint.Request{}, fmt.Errorf("the URL of the plugin is malformed: %w", err)
 	}
-	r := Request{
+	r := endpoint.Request{
 		Method: b.Request.Method, Path: to.EscapedPath(), Query: to.Query(), Header: http.Header{},
 		Body: f.Document.Body, ContentType: f.Document.ContentType, Filename: f.Document.Filename, ID: b.Key, Lease: lease,
 	}
