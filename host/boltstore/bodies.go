@@ -178,7 +178,7 @@ func (s *Store) PruneBodies(ctx context.Context, g host.GroupName, before time.T
 			if old := err == nil && put.Before(before); !old && total <= uint64(max(maxBytes, 0)) {
 				return nil
 			}
-			c.dirty = true
+			c.dirty, c.room = true, true
 			total -= uint64(len(data.Get(sum[:])))
 			if err := b.Put(sizeKey, binary.BigEndian.AppendUint64(nil, total)); err != nil {
 				return err

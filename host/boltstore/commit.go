@@ -98,7 +98,7 @@ func (s *Store) commit(batch []*operation) {
 	if errors.Is(err, host.ErrStoreFull) {
 		// What adds nothing may still fit: this time it goes alone, as the
 		// store has been found full.
-		c.groups, c.dirty = map[host.GroupName]*groupCommit{}, false
+		c.groups, c.dirty, c.room = map[host.GroupName]*groupCommit{}, false, false
 		err = s.transaction(&c, batch)
 	}
 	if err != nil {
@@ -147,6 +147,9 @@ func (s *Store) transaction(c *commit, batch []*operation) error {
 		err = tx.Commit()
 	}
 	switch {
+	case err == nil && c.room:
+		s.fullUntil = time.Time{}
+		return nil
 	case err == nil:
 		return nil
 	case isFull(err) && !s.visible(id):
@@ -179,6 +182,7 @@ type commit struct {
 	now    time.Time
 	groups map[host.GroupName]*groupCommit
 	dirty  bool
+	room   bool // something was deleted, so there is room for additions again
 }
 
 // groupCommit is one group within a commit.

@@ -145,7 +145,7 @@ func (s *Store) Prune(ctx context.Context, name host.GroupName, before time.Time
 		}
 		old := g.prunable(before, limit)
 		pruned = old.Count()
-		c.dirty = c.dirty || pruned > 0
+		c.dirty, c.room = c.dirty || pruned > 0, c.room || pruned > 0
 		return g.prune(old)
 	})
 	return pruned, err

@@ -242,7 +242,7 @@ func (s *Store) PruneEntries(ctx context.Context, journal string, before time.Ti
 			old = append(old, e)
 		}
 		for _, e := range old {
-			c.dirty = true
+			c.dirty, c.room = true, true
 			if err := entries.Delete(binary.BigEndian.AppendUint64(nil, e.Number)); err != nil {
 				return err
 			}

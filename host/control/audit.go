@@ -13,7 +13,6 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/restante/restante/host"
 )
@@ -105,7 +104,7 @@ func (s *Server) audited(pattern string, call func(*http.Request) (any, error)) 
 			if reply, err = call(r); err != nil {
 				return nil, err
 			}
-			return reply, s.recordSoon(r.Context(), e)
+			return reply, s.Audit.Record(r.Context(), e)
 		}
 		if err != nil {
 			return nil, err
@@ -119,17 +118,6 @@ func (s *Server) audited(pattern string, call func(*http.Request) (any, error)) 
 		}
 		return reply, err
 	}
-}
-
-// recordSoon tells of what has made room, which a store may find out a second later.
-func (s *Server) recordSoon(ctx context.Context, e host.AuditEntry) (err error) {
-	for range 30 {
-		if err = s.Audit.Record(ctx, e); !errors.Is(err, host.ErrStoreFull) {
-			return err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return err
 }
 
 func path(name string) func(*http.Request, any) (subject, details string) {
