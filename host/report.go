@@ -41,22 +41,18 @@ const (
 	ErrorRecord ErrorKind = "record"
 )
 
+// lastingKinds are those that last until they are over.
+func lastingKinds() []ErrorKind {
+	return []ErrorKind{ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorSend, ErrorPlugin, ErrorDisk}
+}
+
 // ErrorKinds returns all kinds, those that last first.
 func ErrorKinds() []ErrorKind {
-	return []ErrorKind{
-		ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorSend, ErrorPlugin, ErrorDisk,
-		ErrorHeld, ErrorRejected, ErrorBatch, ErrorRecord,
-	}
+	return append(lastingKinds(), ErrorHeld, ErrorRejected, ErrorBatch, ErrorRecord)
 }
 
 // Lasting tells whether what is wrong is over by itself when its cause is.
-func (k ErrorKind) Lasting() bool {
-	switch k {
-	case ErrorBlocked, ErrorWaiting, ErrorSilent, ErrorUnmarked, ErrorSend, ErrorPlugin, ErrorDisk:
-		return true
-	}
-	return false
-}
+func (k ErrorKind) Lasting() bool { return slices.Contains(lastingKinds(), k) }
 
 // ErrorReport is what is wrong with one thing in one way: an entry of the error
 // inbox.

@@ -182,18 +182,26 @@ func areMessages(n uint64) string {
 	return number(n) + " messages are"
 }
 
-// confirmSending answers GET /admin/queues/{group}/sending/{action}.
-func (a *Admin) confirmSending(v *visit) error {
+// sendAction returns what is asked for, unless it can't be done now, and how sending is.
+func (v *visit) sendAction() (act sendAction, status host.SendStatus, err error) {
 	act, known := sendActions[v.r.PathValue("action")]
 	if !known {
-		return errNotFound
+		return act, status, errNotFound
 	}
-	status, err := v.sendStatus()
-	if err != nil {
-		return err
+	if status, err = v.sendStatus(); err != nil {
+		return act, status, err
 	}
 	if why := act.refuse(status); why != "" {
-		return badf("%s", why)
+		err = badf("%s", why)
+	}
+	return act, status, err
+}
+
+// confirmSending answers GET /admin/queues/{group}/sending/{action}.
+func (a *Admin) confirmSending(v *visit) error {
+	act, status, err := v.sendAction()
+	if err != nil {
+		return err
 	}
 	p := confirmPage{
 		Question: fmt.Sprintf(act.question, status.Group), Text: act.about(status),
@@ -205,16 +213,9 @@ func (a *Admin) confirmSending(v *visit) error {
 
 // changeSending answers POST /admin/queues/{group}/sending/{action}.
 func (a *Admin) changeSending(v *visit) error {
-	act, known := sendActions[v.r.PathValue("action")]
-	if !known {
-		return errNotFound
-	}
-	status, err := v.sendStatus()
+	act, status, err := v.sendAction()
 	if err != nil {
 		return err
-	}
-	if why := act.refuse(status); why != "" {
-		return badf("%s", why)
 	}
 	if err := v.audited(act.action, status.Group, "", func() error { return act.do(v, status.Group) }); err != nil {
 		return err
