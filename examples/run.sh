@@ -42,7 +42,7 @@ END
 
 bin/receiver --listen "$receiver" --secret "$(cat run/webhook-secret)" &
 started=$!
-trap 'kill $started 2>/dev/null; wait $started' EXIT
+trap 'kill $started 2>/dev/null || true; wait' EXIT
 trap 'exit 0' INT TERM
 bin/restante serve --listen "$listen" --plugins run/plugins --config run/restante.hcl &
 daemon=$!
