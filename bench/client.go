@@ -124,12 +124,20 @@ func rate(n int, d time.Duration, prepare func() (work func() error, done func()
 
 // addRate measures adds over HTTP.
 func addRate(address, key string, n int, d time.Duration, contentType string, body []byte) (float64, error) {
+	return addRates([]string{address}, []string{"plain"}, key, n, d, contentType, body)
+}
+
+// addRates measures adds over HTTP by clients that are spread over addresses and
+// groups.
+func addRates(addresses, groups []string, key string, n int, d time.Duration, contentType string, body []byte) (float64, error) {
+	var next atomic.Int64
 	return rate(n, d, func() (func() error, func(), error) {
-		c, err := dial(address, key)
+		i := int(next.Add(1))
+		c, err := dial(addresses[i%len(addresses)], key)
 		if err != nil {
 			return nil, nil, err
 		}
-		request := c.request("POST", "/add/plain", contentType, body)
+		request := c.request("POST", "/add/"+groups[i%len(groups)], contentType, body)
 		return func() error {
 			_, _, err := c.send(request, http.StatusCreated)
 			return err

@@ -23,45 +23,68 @@ type daemon struct {
 	cmd     *exec.Cmd
 	data    string
 	address string
+	began   time.Time
 	took    time.Duration // from exec to ready
 }
 
 // startDaemon starts a daemon with its data in folder/name and waits until it
 // is ready. More flags win over its own.
 func startDaemon(ctx context.Context, s *settings, name string, flags ...string) (*daemon, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	d := &daemon{data: filepath.Join(s.folder, name), address: l.Addr().String()}
-	l.Close()
 	config := filepath.Join(s.folder, "bench.hcl")
 	if err := os.WriteFile(config, []byte("queue \"plain\" {}\n"), 0o600); err != nil {
 		return nil, err
 	}
+	d, err := launch(ctx, s, name, config, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.await()
+}
+
+// launch starts a daemon and does not wait.
+func launch(ctx context.Context, s *settings, name, config string, flags ...string) (*daemon, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{data: filepath.Join(s.folder, name), address: address}
 	d.cmd = exec.CommandContext(ctx, filepath.Join(s.bin, "restante"), append([]string{"serve", "--listen", d.address, "--data", d.data,
 		"--plugins", filepath.Join(s.bin, "plugins"), "--config", config, "--log-level", "warn"}, flags...)...)
 	d.cmd.Stderr = os.Stderr
-	began := time.Now()
+	d.began = time.Now()
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
 	s.running = append(s.running, d)
+	return d, nil
+}
+
+// await waits until the daemon is ready.
+func (d *daemon) await() error {
 	for {
 		r, err := http.Get("http://" + d.address + "/readyz")
 		if err == nil {
 			r.Body.Close()
 			if r.StatusCode == http.StatusOK {
-				d.took = time.Since(began)
-				return d, nil
+				d.took = time.Since(d.began)
+				return nil
 			}
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(d.began) > time.Minute {
 			d.kill(syscall.SIGKILL)
-			return nil, errors.New("the daemon was not ready within a minute")
+			return errors.New("the daemon was not ready within a minute")
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// freeAddress returns an address on this machine that nothing listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // kill ends the daemon; killing it again does nothing.

@@ -9,6 +9,8 @@
 //   - A fetch through a plugin beside one in the default format.
 //   - Memory and start time with much history.
 //   - A plugin's start and calls in the sandbox and without it.
+//   - The adds and the cycle on a cluster of three daemons, and adds as its groups
+//     grow in number.
 package main
 
 import (
@@ -43,7 +45,7 @@ func (s *settings) end(made string) {
 func main() {
 	var s settings
 	bare := flag.Bool("bare", false, "be the bare handler (used by the benchmark itself)")
-	only := flag.String("only", "", "adds, cycle, start or sandbox; all if empty")
+	only := flag.String("only", "", "adds, cycle, start, sandbox or cluster; all if empty")
 	flag.StringVar(&s.bin, "bin", "bin", "folder of restante and plugins/")
 	flag.StringVar(&s.folder, "folder", "", "folder for data; a temporary one if empty. Its disk is what is measured")
 	flag.DurationVar(&s.each, "each", 2*time.Second, "how long each figure is measured at a time")
@@ -67,7 +69,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *settings) error
-	}{{"adds", benchAdds}, {"cycle", benchCycle}, {"start", benchStart}, {"sandbox", benchSandbox}} {
+	}{{"adds", benchAdds}, {"cycle", benchCycle}, {"start", benchStart}, {"sandbox", benchSandbox}, {"cluster", benchCluster}} {
 		if *only != "" && *only != part.name {
 			continue
 		}
