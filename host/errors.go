@@ -105,6 +105,10 @@ var (
 	// ErrFailed: writing to the disk failed in a way after which nothing that
 	// it says can be trusted. The store takes no more writes until a restart.
 	ErrFailed = errors.New("the store failed and takes no more writes until a restart")
+	// ErrUnavailable: the store could not be reached in time, or too few of its
+	// servers run to decide anything. The error says which. What becomes of a write
+	// is not known; it may be repeated.
+	ErrUnavailable = errors.New("the store can't be reached")
 	// ErrClosed: the store was closed. Nothing was changed.
 	ErrClosed = errors.New("store is closed")
 )

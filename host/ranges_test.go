@@ -1,6 +1,7 @@
 package host
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -168,6 +169,17 @@ func TestStateCounts(t *testing.T) {
 					delete(status, id)
 				}
 			},
+			"skip": func(t *rapid.T) {
+				first := s.Last + ID(rapid.IntRange(1, 3).Draw(t, "first"))
+				r := Range{first, first + ID(rapid.IntRange(0, 3).Draw(t, "more"))}
+				if r.Last > 80 {
+					return
+				}
+				for id := s.Last + 1; id < first; id++ {
+					status[id] = Unread
+				}
+				s.Skip(r)
+			},
 			"": func(t *rapid.T) { compareState(t, s, status) },
 		})
 	})
@@ -190,6 +202,15 @@ func compareState(t *rapid.T, s State, status map[ID]Status) {
 	}
 	if got, want := s.Counts(), (Counts{s.Last, counts[Unread], counts[Read], counts[Held]}); got != want {
 		t.Fatalf("Counts = %+v, want %+v", got, want)
+	}
+	var stored []ID
+	for r := range s.Stored(Range{0, MaxID}) {
+		for id := r.First; id <= r.Last; id++ {
+			stored = append(stored, id)
+		}
+	}
+	if want := slices.Sorted(maps.Keys(status)); !slices.Equal(stored, want) {
+		t.Fatalf("Stored = %v, want %v", stored, want)
 	}
 	var got Ranges
 	for r := range s.Unread() {

@@ -46,8 +46,7 @@ func (s *State) Append(n int, now time.Time) (first ID, at time.Time) {
 // have it before. Ids of messages that don't exist are passed over.
 func (s *State) Move(ids Ranges, to Status) (moved uint64) {
 	for r := range ids.All() {
-		r.Last = min(r.Last, s.Last)
-		for r := range s.stored(r) {
+		for r := range s.Stored(r) {
 			switch to {
 			case Unread:
 				moved += s.read.Remove(r) + s.held.Remove(r)
@@ -76,6 +75,15 @@ func (s *State) Forget(ids Ranges) (forgotten Ranges) {
 		s.gone.Add(r)
 	}
 	return forgotten
+}
+
+// Skip records that the ids of r were given out and that no message has them, as
+// its addition was given up. Last becomes r.Last if it was less.
+func (s *State) Skip(r Range) {
+	s.Last = max(s.Last, r.Last)
+	s.read.Remove(r)
+	s.held.Remove(r)
+	s.gone.Add(r)
 }
 
 // Status returns the status of a message, and false if there is no such
@@ -199,8 +207,11 @@ func (s Ranges) newest(at ID) Range {
 	return s.list[i-1]
 }
 
-// stored yields the parts of r whose messages are stored.
-func (s *State) stored(r Range) iter.Seq[Range] { return s.free(r, s.gone) }
+// Stored yields the parts of r whose messages are stored, in ascending order. The
+// state must not change meanwhile.
+func (s *State) Stored(r Range) iter.Seq[Range] {
+	return s.free(Range{max(r.First, 1), min(r.Last, s.Last)}, s.gone)
+}
 
 // free yields the parts of r that are in none of the sets, which must not change
 // while it runs.

@@ -88,6 +88,8 @@ func explain(err error) failurePage {
 		return page(http.StatusConflict, "Changed meanwhile", "Somebody else was quicker, or there is a newer one of its kind. Look again.")
 	case errors.Is(err, host.ErrStoreFull):
 		return page(http.StatusServiceUnavailable, "The disk is full", "Nothing was changed. Make space on the disk of the data folder; what was accepted before is safe.")
+	case errors.Is(err, host.ErrUnavailable):
+		return page(http.StatusServiceUnavailable, "The store can't be reached", "The servers that keep the messages can't be reached now, or too few of them run. Try again in a moment; the log of the daemon says more.")
 	case errors.Is(err, host.ErrFailed), errors.Is(err, host.ErrClosed):
 		return page(http.StatusServiceUnavailable, "The store takes no changes", "The daemon is stopping, or has to be started again. Its log says why.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

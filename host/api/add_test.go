@@ -168,6 +168,7 @@ func TestStoreFails(t *testing.T) {
 	}{
 		{fmt.Errorf("write /srv/restante.db: %w", host.ErrStoreFull), 503, "store-full", true},
 		{fmt.Errorf("%w: fsync: input/output error", host.ErrFailed), 503, "store-failed", true},
+		{fmt.Errorf("%w: the cluster has no leader", host.ErrUnavailable), 503, "store-unavailable", true},
 		{fmt.Errorf("message 7 of %q: %w", "student", host.ErrDamaged), 503, "damaged", true},
 		{fmt.Errorf("write /srv/restante.db: %w", host.ErrClosed), 503, "stopping", false},
 		{errors.New("write /srv/restante.db: input/output error"), 500, "internal", true},

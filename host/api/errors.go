@@ -88,6 +88,8 @@ var kinds = [...]kind{
 		"The server has no space left to store anything. Nothing was changed. Tell the operator, and try again later.", 60, hclog.Error},
 	{is(host.ErrFailed), 503, "store-failed", "The store failed",
 		"The server can't write to its disk and takes nothing more until it is restarted. What was accepted before is safe. Tell the operator.", 60, hclog.Error},
+	{is(host.ErrUnavailable), 503, "store-unavailable", "The store can't be reached",
+		"The servers that keep the messages can't be reached now, or too few of them run. Try again in a moment; with an Idempotency-Key nothing is added twice.", 5, hclog.Error},
 	{is(host.ErrDamaged), 503, "damaged", "Something stored is damaged",
 		"Something that is stored for \"{group}\" does not match its checksum, and is not handed out. Give the request id to the operator, who finds in the log what it is.", 60, hclog.Error},
 	{is(host.ErrClosed), 503, "stopping", "The server is stopping",

@@ -155,6 +155,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, host.ErrStoreFull):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"
+	case errors.Is(err, host.ErrUnavailable):
+		reply.Status = http.StatusServiceUnavailable
+		reply.Hint = "most of the NATS servers must run and reach each other; the command can be repeated"
 	case errors.Is(err, host.ErrClosed), errors.Is(err, host.ErrNotSending):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "the daemon is stopping; try again when it runs"
