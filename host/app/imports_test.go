@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"host":                   {},
 	"host/storetest":         {"host"},
 	"host/boltstore":         {"host"},
+	"host/natsstore":         {"host"},
 	"host/api":               {"host"},
 	"host/admin":             {"host"},
 	"host/archive":           {"host"},

@@ -1,0 +1,126 @@
+package natsstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/restante/restante/host"
+)
+
+// group is what an open store has in memory of a group.
+type group struct {
+	name   host.GroupName
+	stream string
+	queue  queue[*addition]
+
+	mu   sync.Mutex
+	last tail
+}
+
+func (s *Store) group(name host.GroupName) *group {
+	s.groupsMu.Lock()
+	defer s.groupsMu.Unlock()
+	g := s.groups[name]
+	if g == nil {
+		g = &group{name: name, stream: s.names.group(name)}
+		s.groups[name] = g
+	}
+	return g
+}
+
+// tail is the end of a group's stream.
+type tail struct {
+	known bool
+	seq   uint64 // the last sequence; 0 if there is none, or no stream
+	// visible is the last id that was given out for good: that of seq, or the one
+	// before an addition that is not complete.
+	visible host.ID
+	time    time.Time // of the message at seq
+	settled uint64    // the latest fence up to seq
+	// open is the label of an addition that is not complete, or of a fence.
+	open *label
+	// deleted says that the message at seq was pruned, or is damaged, so that only
+	// the state knows a time and the latest fence.
+	deleted bool
+}
+
+// tailAt makes a tail of the message at the end. One that is damaged counts as
+// complete: its id was given out.
+func tailAt(g host.GroupName, m *stored) tail {
+	last := tail{known: true, seq: m.seq, visible: host.ID(m.seq)}
+	l, err := peekLabel(m)
+	if err == nil && l.large.pieces == 0 {
+		_, _, err = openMessage(g, m, m.data)
+	}
+	if err != nil {
+		last.deleted = true
+		return last
+	}
+	last.time, last.settled = l.time, l.settled
+	if l.fence || l.last() > host.ID(m.seq) {
+		last.open, last.visible = &l, l.first-1
+	}
+	if l.fence {
+		last.settled = m.seq
+	}
+	return last
+}
+
+func (g *group) remembered() tail {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last
+}
+
+func (g *group) remember(last tail) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if last.seq >= g.last.seq || !last.known {
+		g.last = last
+	}
+}
+
+// tail asks the leader for the end of a group's stream. If it is where it was, the
+// answer is short.
+func (s *Store) tail(ctx context.Context, name host.GroupName) (tail, error) {
+	g := s.group(name)
+	known := g.remembered()
+	if known.known {
+		m, err := s.get(ctx, g.stream, getRequest{Next: ">", Seq: known.seq + 1})
+		if err == nil && m == nil {
+			return known, nil
+		}
+		if err != nil && !errors.Is(err, errNoStream) {
+			return tail{}, err
+		}
+	}
+	last, err := s.readTail(ctx, g)
+	if err == nil {
+		g.remember(last)
+	}
+	return last, err
+}
+
+func (s *Store) readTail(ctx context.Context, g *group) (tail, error) {
+	m, err := s.get(ctx, g.stream, getRequest{Last: ">"})
+	if errors.Is(err, errNoStream) {
+		return tail{}, nil
+	}
+	if err != nil {
+		return tail{}, err
+	}
+	if m != nil {
+		return tailAt(g.name, m), nil
+	}
+	found, err := s.info(ctx, g.stream, "")
+	if errors.Is(err, errNoStream) {
+		return tail{}, nil
+	}
+	if err != nil {
+		return tail{}, err
+	}
+	seq := found.State.Last
+	return tail{known: true, seq: seq, visible: host.ID(seq), deleted: seq > 0}, nil
+}
