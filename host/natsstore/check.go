@@ -161,7 +161,7 @@ func (s *Store) checkTable(ctx context.Context, t *table) error {
 		return fmt.Errorf("stream %s: %w", t.stream, err)
 	}
 	var errs []error
-	for some := range slices.Chunk(subjects, page) {
+	for some := range slices.Chunk(subjects, maxPage) {
 		cells := slices.DeleteFunc(slices.Clone(some), func(subject string) bool {
 			return strings.Count(subject, ".") != parts(strings.TrimPrefix(subject, t.root+"."))+strings.Count(t.root, ".")
 		})

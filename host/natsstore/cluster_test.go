@@ -28,17 +28,7 @@ func newCluster(dir string, n int, change func(*server.Options)) (*cluster, erro
 	}
 	c := &cluster{}
 	for i := range n {
-		o := &server.Options{
-			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: ports[i],
-			JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprintf("n%d", i+1)), SyncAlways: true,
-			NoLog: true, NoSigs: true, JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: 32 << 30,
-		}
-		if n > 1 {
-			o.Cluster = server.ClusterOpts{Name: "restante", Host: "127.0.0.1", Port: ports[n+i]}
-			for _, port := range ports[n:] {
-				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
-			}
-		}
+		o := serverOptions(dir, ports, i)
 		if change != nil {
 			change(o)
 		}
@@ -51,6 +41,24 @@ func newCluster(dir string, n int, change func(*server.Options)) (*cluster, erro
 		}
 	}
 	return c, nil
+}
+
+// serverOptions are those of server i of a cluster; the first half of the ports is for
+// clients, the other for the servers themselves.
+func serverOptions(dir string, ports []int, i int) *server.Options {
+	n := len(ports) / 2
+	o := &server.Options{
+		ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: ports[i],
+		JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprintf("n%d", i+1)), SyncAlways: true,
+		NoLog: true, NoSigs: true, JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: 32 << 30,
+	}
+	if n > 1 {
+		o.Cluster = server.ClusterOpts{Name: "restante", Host: "127.0.0.1", Port: ports[n+i]}
+		for _, port := range ports[n:] {
+			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+		}
+	}
+	return o
 }
 
 func (c *cluster) start(i int) error {

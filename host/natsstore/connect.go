@@ -78,6 +78,7 @@ func (w *waiting) pause(ctx context.Context, n int, what string, cause error) er
 func (s *Store) listen(conn *nats.Conn) {
 	lost, back, wrong := conn.Opts.DisconnectedErrCB, conn.Opts.ReconnectedCB, conn.Opts.AsyncErrorCB
 	conn.SetDisconnectErrHandler(func(c *nats.Conn, err error) {
+		s.attempts.endAll()
 		if err != nil && !s.isClosed() {
 			s.log.Warn("the nats server was lost", "error", err)
 		}

@@ -190,7 +190,7 @@ func (s *Store) AppendEntries(ctx context.Context, all ...host.JournalEntry) err
 func (s *Store) appendEntries(ctx context.Context, all entries) error {
 	for len(all) > 0 {
 		t, n := s.journalTable(all[0].Journal), 1
-		for n < len(all) && n < maxCommitMessages && s.journalTable(all[n].Journal) == t {
+		for n < len(all) && n < maxCommitMessages && all[:n].bytes() < maxCommitBytes && s.journalTable(all[n].Journal) == t {
 			n++
 		}
 		some := all[:n]

@@ -43,3 +43,29 @@ func (s *Store) LargeCells(ctx context.Context, g host.GroupName) (n int, err er
 
 // Now is the store's clock.
 func (s *Store) Now() time.Time { return s.now() }
+
+// PretendLast has the state of a group say that it has so many messages.
+func (s *Store) PretendLast(ctx context.Context, name host.GroupName, last host.ID) error {
+	return s.tableOf(string(name)).do(ctx, &change{run: func(c *commit) error {
+		state, err := c.change(name)
+		if err == nil {
+			state.Last = last
+		}
+		return err
+	}})
+}
+
+// ForgetOnly has the state of a group say that messages are gone, and deletes none.
+func (s *Store) ForgetOnly(ctx context.Context, name host.GroupName, ids host.Ranges) error {
+	return s.tableOf(string(name)).do(ctx, &change{run: func(c *commit) error {
+		state, err := c.change(name)
+		if err != nil {
+			return err
+		}
+		state.Last = max(state.Last, 100)
+		state.Move(ids, host.Read)
+		state.Forget(ids)
+		state.leftover = ids
+		return nil
+	}})
+}

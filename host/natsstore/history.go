@@ -46,12 +46,12 @@ func (s *Store) At(ctx context.Context, g host.GroupName, t time.Time) (id host.
 func (s *Store) firstSound(ctx context.Context, g host.GroupName, v view, low, high host.ID) (host.Message, error) {
 	for r := range v.Stored(host.Range{First: low, Last: high}) {
 		for id := r.First; id <= r.Last; id++ {
-			all, err := s.fetchPage(ctx, g, []host.ID{id})
+			f, ok, err := s.fetchOne(ctx, g, id)
 			if err != nil {
 				return host.Message{}, err
 			}
-			if len(all) > 0 && all[0].err == nil {
-				return all[0].Message, nil
+			if ok && f.err == nil {
+				return f.Message, nil
 			}
 		}
 	}

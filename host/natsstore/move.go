@@ -22,6 +22,9 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 	}
 	t := s.tableOf(string(name))
 	here, elsewhere := entries.of(s, t)
+	if len(here) > maxCommitMessages {
+		here, elsewhere = nil, entries // too many for one commit
+	}
 	if len(elsewhere) > 0 && ids.Count() > 0 {
 		if err := s.appendEntries(ctx, elsewhere); err != nil {
 			return 0, host.Counts{}, err

@@ -3,7 +3,6 @@ package natsstore
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -52,7 +51,6 @@ func (q *queue[T]) add(s *Store, item T, run func([]T)) error {
 // for it may be read only if wait returned what end was given.
 type waiter struct {
 	ctx  context.Context
-	left atomic.Bool // gave up
 	err  error
 	done chan struct{}
 }
@@ -81,7 +79,6 @@ func (w *waiter) wait(s *Store) error {
 		return w.err
 	case <-t.C:
 	}
-	w.left.Store(true)
 	return s.unavailable(w.ctx, context.DeadlineExceeded)
 }
 

@@ -21,45 +21,58 @@ type fetched struct {
 	err   error // host.ErrDamaged
 }
 
-// page is how many messages are asked for at once, and gap how many ids between two
-// that are wanted are fetched along, as that is quicker than asking twice.
+// Of how many messages are fetched at once.
 const (
-	page = 250
-	gap  = 3
+	firstPage = 64
+	maxPage   = 500
+	// pageBytes is about how many bytes of data a page should have.
+	pageBytes = 4 << 20
+	// gap is how many ids between two that are wanted are fetched along, as that
+	// is quicker than asking twice.
+	gap = 3
 )
 
-// fetch yields the messages with the given ids, which must be in ascending order,
-// and stored according to some view. A message that is missing is damaged, unless
-// the state says by now that it is gone; then it is passed over.
+// fetch yields the messages with the given ids, which must be in ascending or in
+// descending order, and stored according to some view. A message that is missing is
+// damaged, unless the state says by now that it is gone; then it is passed over.
 func (s *Store) fetch(ctx context.Context, g host.GroupName, ids iter.Seq[host.ID]) iter.Seq2[fetched, error] {
 	return func(yield func(fetched, error) bool) {
 		next, stop := iter.Pull(ids)
 		defer stop()
+		size := firstPage
 		for more := true; more; {
 			var wanted []host.ID
-			for len(wanted) < page {
+			for len(wanted) < size {
 				id, ok := next()
 				if more = ok; !ok {
 					break
 				}
 				wanted = append(wanted, id)
 			}
-			all, err := s.fetchPage(ctx, g, wanted)
+			found, err := s.fetchPage(ctx, g, wanted)
 			if err != nil {
 				yield(fetched{}, err)
 				return
 			}
-			for _, f := range all {
-				if !yield(f, nil) {
+			bytes := 1
+			for _, id := range wanted {
+				if m := found[id]; m != nil {
+					bytes += len(m.data)
+				}
+				f, ok, err := s.open(ctx, g, id, found[id])
+				if (ok || err != nil) && !yield(f, err) || err != nil {
 					return
 				}
+				delete(found, id)
 			}
+			size = min(max(pageBytes/(bytes/max(len(wanted), 1)+1), 8), maxPage)
 		}
 	}
 }
 
-// fetchPage returns messages in the order of their ids.
-func (s *Store) fetchPage(ctx context.Context, g host.GroupName, wanted []host.ID) ([]fetched, error) {
+// fetchPage returns messages as they are stored.
+func (s *Store) fetchPage(ctx context.Context, g host.GroupName, wanted []host.ID) (map[host.ID]*stored, error) {
+	wanted = slices.Sorted(slices.Values(wanted))
 	stream := s.names.group(g)
 	found := map[host.ID]*stored{}
 	for rest := wanted; len(rest) > 0; {
@@ -87,20 +100,7 @@ func (s *Store) fetchPage(ctx context.Context, g host.GroupName, wanted []host.I
 		}
 		rest = rest[at:]
 	}
-	if err := s.fetchMissing(ctx, stream, wanted, found); err != nil {
-		return nil, err
-	}
-	var all []fetched
-	for _, id := range wanted {
-		f, ok, err := s.open(ctx, g, id, found[id])
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			all = append(all, f)
-		}
-	}
-	return all, nil
+	return found, s.fetchMissing(ctx, stream, wanted, found)
 }
 
 // fetchMissing asks the leader for those messages that were not found.
@@ -213,17 +213,25 @@ func (s *Store) Message(ctx context.Context, g host.GroupName, id host.ID) (host
 	if !ok {
 		return host.Listed{}, fmt.Errorf("message %d of %q: %w", id, g, host.ErrNoMessage)
 	}
-	all, err := s.fetchPage(ctx, g, []host.ID{id})
-	if err == nil && len(all) == 0 {
+	f, ok, err := s.fetchOne(ctx, g, id)
+	if err == nil && !ok {
 		err = fmt.Errorf("message %d of %q: %w", id, g, host.ErrNoMessage) // pruned meanwhile
 	}
 	if err == nil {
-		err = all[0].err
+		err = f.err
 	}
 	if err != nil {
 		return host.Listed{}, err
 	}
-	return host.Listed{Message: all[0].Message, Status: status}, nil
+	return host.Listed{Message: f.Message, Status: status}, nil
+}
+
+// fetchOne returns one message, and false if it was pruned meanwhile.
+func (s *Store) fetchOne(ctx context.Context, g host.GroupName, id host.ID) (f fetched, ok bool, err error) {
+	for f, err := range s.fetch(ctx, g, slices.Values([]host.ID{id})) {
+		return f, true, err
+	}
+	return f, false, nil
 }
 
 // List implements host.History.
@@ -233,32 +241,29 @@ func (s *Store) List(ctx context.Context, g host.GroupName, before host.ID, limi
 		return nil, err
 	}
 	bytes := 0
-	for wanted := range slices.Chunk(newest(v.State, before, limit, only), page) {
-		slices.Reverse(wanted)
-		all, err := s.fetchPage(ctx, g, wanted)
+	for f, err := range s.fetch(ctx, g, newest(v.State, before, limit, only)) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range slices.Backward(all) {
-			if bytes += len(f.Data); bytes > host.MaxBatchBytes && len(found) > 0 {
-				return found, nil
-			}
-			status, _ := v.Status(f.ID)
-			found = append(found, host.Listed{Message: f.Message, Status: status, Damaged: f.err != nil})
+		if bytes += len(f.Data); bytes > host.MaxBatchBytes && len(found) > 0 {
+			break
 		}
+		status, _ := v.Status(f.ID)
+		found = append(found, host.Listed{Message: f.Message, Status: status, Damaged: f.err != nil})
 	}
 	return found, nil
 }
 
-// newest returns at most limit ids of a state, the newest first.
-func newest(state host.State, before host.ID, limit int, only []host.Status) (ids []host.ID) {
-	for r := range state.Newest(before, only...) {
-		for id := r.Last; id >= r.First; id-- {
-			if len(ids) == limit {
-				return ids
+// newest yields at most n ids of a state, the newest first.
+func newest(state host.State, before host.ID, n int, only []host.Status) iter.Seq[host.ID] {
+	return func(yield func(host.ID) bool) {
+		left := n
+		for r := range state.Newest(before, only...) {
+			for id := r.Last; id >= r.First; id-- {
+				if left--; left < 0 || !yield(id) {
+					return
+				}
 			}
-			ids = append(ids, id)
 		}
 	}
-	return ids
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -145,9 +146,45 @@ func (s *Store) onceWith(ctx context.Context, bytes int, attempt func(context.Co
 		}
 		return errNotConnected
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptTime+time.Duration(bytes)*time.Second/slowBytes)
+	within, cancel := context.WithTimeout(ctx, attemptTime+time.Duration(bytes)*time.Second/slowBytes)
 	defer cancel()
-	return attempt(ctx)
+	defer s.attempts.begin(cancel)()
+	err := attempt(within)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return nats.ErrDisconnected
+	}
+	return err
+}
+
+// attempts are those that wait for an answer. When the connection is lost the
+// answer is lost too, so there is nothing to wait for.
+type attempts struct {
+	mu  sync.Mutex
+	all map[*context.CancelFunc]struct{}
+}
+
+// begin has an attempt end when the connection is lost. Call what it returns when
+// the attempt has ended.
+func (a *attempts) begin(cancel context.CancelFunc) (end func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[*context.CancelFunc]struct{}{}
+	}
+	a.all[&cancel] = struct{}{}
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.all, &cancel)
+	}
+}
+
+func (a *attempts) endAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for cancel := range a.all {
+		(*cancel)()
+	}
 }
 
 // bounded gives a context a deadline if it has none.

@@ -51,7 +51,8 @@ type Store struct {
 	unzip    *zstd.Decoder
 	decoding sync.Mutex // held while what cells hold is decoded
 	watchers
-	trouble trouble
+	trouble  trouble
+	attempts attempts
 
 	groupsMu sync.Mutex
 	groups   map[host.GroupName]*group

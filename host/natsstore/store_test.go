@@ -21,6 +21,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(beServer); text != "" {
+		if err := serve(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })

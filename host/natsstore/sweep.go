@@ -88,7 +88,7 @@ func (s *Store) sweepOrphans(ctx context.Context, name host.GroupName, orphans m
 	stream := s.names.group(name)
 	for r := range v.Stored(host.Range{First: 1, Last: v.Last}) {
 		for at := r.First; at <= r.Last; {
-			all, _, err := s.direct(ctx, stream, getRequest{Seq: uint64(at), Batch: page})
+			all, _, err := s.direct(ctx, stream, getRequest{Seq: uint64(at), Batch: maxPage})
 			if err != nil {
 				return err
 			}
