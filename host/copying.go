@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"iter"
 	"time"
 )
 
@@ -35,8 +34,9 @@ type Restoring interface {
 	RestoreMessages(ctx context.Context, g GroupName, all []RestoredMessage) error
 	// RestoreState ends a group. The messages must be those of the state.
 	RestoreState(ctx context.Context, g GroupName, s State) error
-	// RestoreEntries appends entries to a journal with their numbers and times, which
-	// only go up. Last, if it is not 0, is the number that was given out last.
+	// RestoreEntries appends entries to a journal with their times and numbers, of
+	// which each is one more than the one before. Last is the number that was given
+	// out last, or 0 if more entries come; it is needed where none are left.
 	RestoreEntries(ctx context.Context, journal string, last uint64, all []Entry) error
 	// RestoreBody keeps a body as if it had been put at a time. The newest comes last.
 	RestoreBody(ctx context.Context, g GroupName, b StoredBody, body []byte) error
@@ -90,18 +90,6 @@ func (a Addition) Digest() (digest [16]byte) {
 	}
 	copy(digest[:], h.Sum(nil))
 	return digest
-}
-
-// Stored yields the ranges of messages that are stored, in ascending order.
-func (s *State) Stored() iter.Seq[Range] { return s.stored(Range{1, s.Last}) }
-
-// Lose records that a message is no longer stored, whatever its status was. It is for
-// copies: a store never loses one.
-func (s *State) Lose(id ID) {
-	r := Range{id, id}
-	s.read.Remove(r)
-	s.held.Remove(r)
-	s.gone.Add(r)
 }
 
 // ErrNotEmpty: something can only be restored into an empty store.

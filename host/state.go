@@ -78,7 +78,8 @@ func (s *State) Forget(ids Ranges) (forgotten Ranges) {
 }
 
 // Skip records that the ids of r were given out and that no message has them, as
-// its addition was given up. Last becomes r.Last if it was less.
+// its addition was given up, or its message was lost. Last becomes r.Last if it was
+// less.
 func (s *State) Skip(r Range) {
 	s.Last = max(s.Last, r.Last)
 	s.read.Remove(r)

@@ -124,7 +124,7 @@ const window = 1000
 // group writes the messages of a state, oldest first, and then the state.
 func (e *exporter) group(ctx context.Context, g host.GroupName, state host.State) error {
 	var wrote host.Ranges
-	for r := range state.Stored() {
+	for r := range state.Stored(host.Range{First: 1, Last: state.Last}) {
 		for first := r.First; first <= r.Last; first += window {
 			if err := e.messages(ctx, g, host.Range{First: first, Last: min(r.Last, first+window-1)}, &wrote); err != nil {
 				return err
@@ -192,7 +192,7 @@ func (e *exporter) known(ctx context.Context, g host.GroupName, m host.Message) 
 // meanwhile, or are damaged.
 func (e *exporter) settle(ctx context.Context, g host.GroupName, state *host.State, wrote host.Ranges) error {
 	var missing host.Ranges
-	for r := range state.Stored() {
+	for r := range state.Stored(host.Range{First: 1, Last: state.Last}) {
 		missing.Add(r)
 	}
 	for r := range wrote.All() {
@@ -210,7 +210,7 @@ func (e *exporter) settle(ctx context.Context, g host.GroupName, state *host.Sta
 		default:
 			return fmt.Errorf("message %d: %w", id, err)
 		}
-		state.Lose(id)
+		state.Skip(host.Range{First: id, Last: id})
 	}
 	return nil
 }

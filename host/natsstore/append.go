@@ -46,7 +46,7 @@ func (s *Store) Append(ctx context.Context, a host.Addition) ([]host.ID, error) 
 		add.bytes += min(len(data), pieceSize) + 300
 	}
 	if a.Key != "" {
-		add.digest = digestData(add.data)
+		add.digest = hexDigest(host.Addition{Data: add.data}.Digest())
 	}
 	for i, data := range add.data {
 		if len(data) > pieceSize {

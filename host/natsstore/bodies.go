@@ -48,20 +48,25 @@ func (s *Store) PutBody(ctx context.Context, g host.GroupName, sum host.Sum, bod
 			return nil
 		}
 	}
-	packed := s.zip.EncodeAll(body, nil)
+	return s.putBody(ctx, g, sum, s.zip.EncodeAll(body, nil), s.now)
+}
+
+// putBody keeps what was packed, or notes when it was put.
+func (s *Store) putBody(ctx context.Context, g host.GroupName, sum host.Sum, packed []byte, now func() time.Time) error {
+	key := bodyKey(g, hex.EncodeToString(sum[:]))
 	if len(packed) > maxPieces*pieceSize {
 		return fmt.Errorf("put body %x of %q: %w: it has %d bytes when compressed", sum, g, host.ErrTooLarge, len(packed))
 	}
-	err = s.bodies.do(ctx, &change{bytes: len(packed), messages: len(packed)/pieceSize + 2, run: func(c *commit) error {
+	err := s.bodies.do(ctx, &change{bytes: len(packed), messages: len(packed)/pieceSize + 2, run: func(c *commit) error {
 		old, err := c.get(key)
 		if err != nil {
 			return err
 		}
 		next := &cell{key: key}
 		if _, size, err := decodeBodyValue(old.value); err == nil && old.exists() && !c.changed(key) {
-			next.value, next.named, next.pieces = encodeBodyValue(s.now(), int(size)), old.named, old.pieces
+			next.value, next.named, next.pieces = encodeBodyValue(now(), int(size)), old.named, old.pieces
 		} else {
-			next.value, next.attached = encodeBodyValue(s.now(), len(packed)), packed
+			next.value, next.attached = encodeBodyValue(now(), len(packed)), packed
 		}
 		c.set(next)
 		return nil

@@ -20,6 +20,7 @@ type streamConfig struct {
 	MaxMsgs     int64      `json:"max_msgs"`
 	MaxBytes    int64      `json:"max_bytes"`
 	MaxAge      int64      `json:"max_age"`
+	First       uint64     `json:"first_seq,omitempty"` // of the first message; 1 if 0
 	Direct      bool       `json:"allow_direct"`
 	Atomic      bool       `json:"allow_atomic"`
 	RePublish   *rePublish `json:"republish,omitempty"`

@@ -117,12 +117,14 @@ func opened(t testing.TB, c natsstore.Config, move func(time.Duration)) storetes
 }
 
 func testStore(t *testing.T, servers int) {
-	storetest.Run(t, func(t testing.TB) storetest.Opened {
+	open := func(t testing.TB) storetest.Opened {
 		c := config(t, sharedCluster(t, servers))
 		var moved atomic.Int64
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(moved.Load())) }
 		return opened(t, c, func(d time.Duration) { moved.Add(int64(d)) })
-	})
+	}
+	storetest.Run(t, open)
+	storetest.RunCopying(t, open)
 }
 
 func TestStoreOneServer(t *testing.T) { testStore(t, 1) }

@@ -119,7 +119,7 @@ func testRestore(t *testing.T, o Opened) {
 	state.Move(host.NewRanges(1, 2, 5, 6), host.Read)
 	state.Move(host.NewRanges(7), host.Held)
 	state.Forget(host.NewRanges(1, 2, 5))
-	state.Lose(9)
+	state.Skip(host.Range{First: 9, Last: 9})
 	a := addition("g", "key", "[3]", "[4]")
 	last := message(4, "[4]", "key")
 	last.Known = &host.KnownKey{First: 3, Count: 2, Digest: a.Digest()}
@@ -128,8 +128,9 @@ func testRestore(t *testing.T, o Opened) {
 		s.RestoreMessages(ctx, "g", []host.RestoredMessage{message(3, "[3]", "key"), last}),
 		s.RestoreMessages(ctx, "g", []host.RestoredMessage{message(6, "6", ""), message(7, "7", ""), message(8, "8", "")}),
 		s.RestoreState(ctx, "g", state),
-		s.RestoreEntries(ctx, "j", 0, []host.Entry{{Number: 3, Time: at, Key: "a", Value: []byte("3")}, {Number: 7, Time: at, Key: "b", Value: []byte("7")}}),
-		s.RestoreEntries(ctx, "j", 9, nil),
+		s.RestoreEntries(ctx, "j", 0, []host.Entry{{Number: 6, Time: at, Key: "a", Value: []byte("6")}, {Number: 7, Time: at, Key: "b", Value: []byte("7")}}),
+		s.RestoreEntries(ctx, "j", 7, nil),
+		s.RestoreEntries(ctx, "over", 9, nil),
 		s.RestoreBody(ctx, "g", host.StoredBody{Sum: sum, Put: at}, body),
 	} {
 		if err != nil {
@@ -148,7 +149,7 @@ func testRestore(t *testing.T, o Opened) {
 			t.Errorf("message 6 is %s of %v, %v, want 6 of %v", m.Data, m.Time, err, want)
 		}
 		all, err := h.Entries(ctx, "j", 0, 10)
-		if err != nil || numbers(all) != "7 3" || !all[1].Time.Equal(at) || all[0].Key != "b" {
+		if err != nil || numbers(all) != "7 6" || !all[1].Time.Equal(at) || all[0].Key != "b" {
 			t.Errorf("the journal has %+v, %v", all, err)
 		}
 		if got, err := h.Body(ctx, "g", sum); err != nil || string(got) != string(body) {
@@ -161,8 +162,10 @@ func testRestore(t *testing.T, o Opened) {
 	}
 	wantIDs(t, "Append with a key that was restored", ids, 3, 4)
 	wantIDs(t, "Append after what was restored", add(t, o.B, "g", "10"), 10)
-	if number, err := o.B.AppendEntry(ctx, "j", entry("c", "10"), false); err != nil || number != 10 {
-		t.Errorf("AppendEntry after what was restored = %d, %v, want 10", number, err)
+	for journal, want := range map[string]uint64{"j": 8, "over": 10} {
+		if number, err := o.B.AppendEntry(ctx, journal, entry("c", "next"), false); err != nil || number != want {
+			t.Errorf("AppendEntry to %q after what was restored = %d, %v, want %d", journal, number, err, want)
+		}
 	}
 	stored, err := s.Stored(ctx, "g")
 	if err != nil || len(stored) != 1 || !stored[0].Put.Equal(at) {
@@ -173,6 +176,7 @@ func testRestore(t *testing.T, o Opened) {
 func testRestoreRefuses(t *testing.T, s host.Copying) {
 	ctx := t.Context()
 	addNumbers(t, s, "g", 3)
+	move(t, s, "g", "1", host.Read, 1)
 	if _, err := s.AppendEntry(ctx, "j", entry("k", "v"), false); err != nil {
 		t.Fatal(err)
 	}
