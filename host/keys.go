@@ -18,16 +18,22 @@ import (
 
 // Keys makes and checks API keys. The text of a key is "rk_ID_SECRET", 38
 // characters that need no escaping in a URL or a shell. The secret has 130
-// random bits, so a plain SHA-256 is all the hash that it needs. It is safe for
-// concurrent use.
+// random bits, so a plain SHA-256 is all the hash that it needs.
+//
+// The keys are in memory. If the store is shared, what other daemons do to them
+// holds here for every call that begins more than SharedBound later: what is older
+// is read again first, and a call fails with ErrUnavailable if it can't be. It is
+// safe for concurrent use.
 type Keys struct {
 	records Records
 	now     func() time.Time
-	writing sync.Mutex
+	fresh   *fresh     // nil if nobody else has the store
+	writing sync.Mutex // held while records are changed, or read into keys
 	mu      sync.RWMutex
 	keys    map[string]*heldKey
 }
 
+// heldKey is a key as it was read or written. Only used changes.
 type heldKey struct {
 	storedKey
 	revision uint64
@@ -43,21 +49,60 @@ const (
 // OpenKeys reads the keys from the store.
 func OpenKeys(ctx context.Context, records Records, now func() time.Time) (*Keys, error) {
 	k := &Keys{records: records, now: now, keys: map[string]*heldKey{}}
-	all, err := records.Records(ctx, keyBucket)
-	if err != nil {
-		return nil, fmt.Errorf("read API keys: %w", err)
-	}
-	for _, record := range all {
-		held := &heldKey{revision: record.Revision}
-		if err := json.Unmarshal(record.Value, &held.storedKey); err != nil {
-			return nil, fmt.Errorf("record of API key %s is malformed: %w", record.Key, err)
-		}
-		if !held.Used.IsZero() {
-			held.used.Store(held.Used.Unix())
-		}
-		k.keys[held.ID] = held
+	k.fresh = newFresh(records, time.Now(), k.read)
+	if err := k.read(ctx); err != nil {
+		return nil, err
 	}
 	return k, nil
+}
+
+// read reads all keys.
+func (k *Keys) read(ctx context.Context) error {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	all, err := k.records.Records(ctx, keyBucket)
+	if err != nil {
+		return fmt.Errorf("read API keys: %w", err)
+	}
+	read := make([]*heldKey, len(all))
+	for i, record := range all {
+		if read[i], err = decodeKey(record); err != nil {
+			return err
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, held := range read {
+		k.hold(held)
+	}
+	return nil
+}
+
+// Refresh reads what other daemons have changed, if the store is shared. Call it
+// more often than once in SharedBound, and no call has to wait for it.
+func (k *Keys) Refresh(ctx context.Context) error { return k.fresh.since(ctx, time.Now()) }
+
+func decodeKey(record Record) (*heldKey, error) {
+	held := &heldKey{revision: record.Revision}
+	if err := json.Unmarshal(record.Value, &held.storedKey); err != nil {
+		return nil, fmt.Errorf("record of API key %s is malformed: %w", record.Key, err)
+	}
+	if !held.Used.IsZero() {
+		held.used.Store(held.Used.Unix())
+	}
+	return held, nil
+}
+
+// hold puts a key in force as it was read; k.mu is held.
+func (k *Keys) hold(read *heldKey) {
+	known := k.keys[read.ID]
+	if known != nil && known.revision == read.revision {
+		return
+	}
+	if known != nil {
+		read.used.Store(max(read.used.Load(), known.used.Load()))
+	}
+	k.keys[read.ID] = read
 }
 
 // Create makes a key and returns its text, which is not kept.
@@ -65,41 +110,42 @@ func (k *Keys) Create(ctx context.Context, g Grant) (text string, key Key, err e
 	if err := g.Check(k.now()); err != nil {
 		return "", Key{}, err
 	}
-	id := strings.ToLower(rand.Text()[:keyIDLength])
-	text = keyPrefix + id + "_" + strings.ToLower(rand.Text())
-	held := &heldKey{storedKey: storedKey{
-		Key:  Key{ID: id, Grant: g, Created: k.now().UTC().Truncate(time.Second)},
-		Hash: sha256.Sum256([]byte(text)),
-	}}
 	k.writing.Lock()
 	defer k.writing.Unlock()
-	if err := k.write(ctx, held, held.storedKey); err != nil {
-		return "", Key{}, fmt.Errorf("create API key: %w", err)
+	for {
+		id := strings.ToLower(rand.Text()[:keyIDLength])
+		text = keyPrefix + id + "_" + strings.ToLower(rand.Text())
+		made := storedKey{
+			Key:  Key{ID: id, Grant: g, Created: k.now().UTC().Truncate(time.Second)},
+			Hash: sha256.Sum256([]byte(text)),
+		}
+		err := k.put(ctx, made, 0)
+		if errors.Is(err, ErrConflict) {
+			continue // there is such a key, perhaps of another daemon
+		}
+		if err != nil {
+			return "", Key{}, fmt.Errorf("create API key: %w", err)
+		}
+		return text, made.Key, nil
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys[id] = held
-	return text, held.Key, nil
 }
 
-// Revoke ends a key at once and for good. Revoking it again changes nothing.
+// Revoke ends a key at once and for good. Revoking it again changes nothing. It
+// fails with ErrNoRecord if there is no such key.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) {
 	k.writing.Lock()
 	defer k.writing.Unlock()
-	k.mu.RLock()
-	held := k.keys[id]
-	k.mu.RUnlock()
-	if held == nil {
-		return Key{}, fmt.Errorf("API key %q: %w", id, ErrNoRecord)
-	}
-	if held.Revoked.IsZero() {
-		revoked := held.storedKey
-		revoked.Revoked = k.now().UTC().Truncate(time.Second)
-		if err := k.write(ctx, held, revoked); err != nil {
-			return Key{}, fmt.Errorf("revoke API key %s: %w", id, err)
+	err := k.change(ctx, id, func(s *storedKey) {
+		if s.Revoked.IsZero() {
+			s.Revoked = k.now().UTC().Truncate(time.Second)
 		}
+	})
+	if err != nil {
+		return Key{}, fmt.Errorf("revoke API key %s: %w", id, err)
 	}
-	return held.snapshot(), nil
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.keys[id].snapshot(), nil
 }
 
 // List returns all keys, newest first.
@@ -117,11 +163,18 @@ func (k *Keys) List() []Key {
 }
 
 // Authorize returns the id of the key with this text if it is valid and allows
-// p for the group. It fails with ErrUnauthorized or ErrForbidden.
-func (k *Keys) Authorize(text string, g GroupName, p Permission) (id string, err error) {
+// p for the group. It fails with ErrUnauthorized or ErrForbidden, and with
+// ErrUnavailable if the store is shared and can't be asked.
+func (k *Keys) Authorize(ctx context.Context, text string, g GroupName, p Permission) (id string, err error) {
+	if err := k.fresh.since(ctx, time.Now().Add(-SharedBound)); err != nil {
+		return "", fmt.Errorf("check an API key: %w", err)
+	}
 	id, _, _ = strings.Cut(strings.TrimPrefix(text, keyPrefix), "_")
 	hash := sha256.Sum256([]byte(text))
 	now := k.now()
+	if err := k.find(ctx, id); err != nil {
+		return "", fmt.Errorf("check an API key: %w", err)
+	}
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	held := k.keys[id]
@@ -141,41 +194,111 @@ func (k *Keys) Authorize(text string, g GroupName, p Permission) (id string, err
 	return id, nil
 }
 
+// find reads a key that is not known yet, as another daemon may have made it this
+// very moment. Guessing costs the store one read of one record, as it does for a
+// session.
+func (k *Keys) find(ctx context.Context, id string) error {
+	if k.fresh == nil || len(id) != keyIDLength {
+		return nil
+	}
+	k.mu.RLock()
+	known := k.keys[id] != nil
+	k.mu.RUnlock()
+	if known {
+		return nil
+	}
+	record, err := k.records.Record(ctx, keyBucket, id)
+	if errors.Is(err, ErrNoRecord) {
+		return nil
+	}
+	if err != nil {
+		return unavailableStore(err)
+	}
+	held, err := decodeKey(record)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys[id] == nil { // what is there by now is newer
+		k.hold(held)
+	}
+	return nil
+}
+
 // Flush writes when each key was last used. Call it now and then, and before
 // the store is closed.
 func (k *Keys) Flush(ctx context.Context) error {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	k.mu.RLock()
-	var changed []*heldKey
-	for _, held := range k.keys {
-		if used := held.used.Load(); used != 0 && used != held.Used.Unix() {
-			changed = append(changed, held)
+	changed := map[string]time.Time{}
+	for id, held := range k.keys {
+		if used := held.used.Load(); used != 0 && (held.Used.IsZero() || used > held.Used.Unix()) {
+			changed[id] = held.snapshot().Used
 		}
 	}
 	k.mu.RUnlock()
 	var errs []error
-	for _, held := range changed {
-		next := held.storedKey
-		next.Used = held.snapshot().Used
-		errs = append(errs, k.write(ctx, held, next))
+	for id, used := range changed {
+		errs = append(errs, k.change(ctx, id, func(s *storedKey) {
+			if used.After(s.Used) {
+				s.Used = used
+			}
+		}))
 	}
 	return errors.Join(errs...)
 }
 
-// write stores a key and then puts it in force; k.writing is held.
-func (k *Keys) write(ctx context.Context, held *heldKey, next storedKey) error {
+// change edits a key and writes it, again if another daemon has meanwhile;
+// k.writing is held. It fails with ErrNoRecord if there is no such key.
+func (k *Keys) change(ctx context.Context, id string, edit func(*storedKey)) error {
+	k.mu.RLock()
+	held := k.keys[id]
+	k.mu.RUnlock()
+	for {
+		if held == nil {
+			record, err := k.records.Record(ctx, keyBucket, id)
+			if err != nil {
+				return err
+			}
+			if held, err = decodeKey(record); err != nil {
+				return err
+			}
+			k.mu.Lock()
+			k.hold(held)
+			held = k.keys[id]
+			k.mu.Unlock()
+		}
+		next := held.storedKey
+		if edit(&next); next.Revoked.Equal(held.Revoked) && next.Used.Equal(held.Used) {
+			return nil
+		}
+		err := k.put(ctx, next, held.revision)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		held = nil
+	}
+}
+
+// put writes a key and then has it in force; k.writing is held.
+func (k *Keys) put(ctx context.Context, next storedKey, revision uint64) error {
 	value, err := json.Marshal(next)
 	if err != nil {
 		return err
 	}
-	revision, err := k.records.PutRecord(ctx, keyBucket, Record{Key: next.ID, Value: value, Revision: held.revision})
+	revision, err = k.records.PutRecord(ctx, keyBucket, Record{Key: next.ID, Value: value, Revision: revision})
 	if err != nil {
 		return err
 	}
+	held := &heldKey{storedKey: next, revision: revision}
+	if !next.Used.IsZero() {
+		held.used.Store(next.Used.Unix())
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	held.storedKey, held.revision = next, revision
+	k.hold(held)
 	return nil
 }
 

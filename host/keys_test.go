@@ -80,12 +80,12 @@ func TestKeys(t *testing.T) {
 		{"a wrong secret", poll[:len(poll)-1] + "0", "g", host.MayPoll, host.ErrUnauthorized},
 		{"a longer secret", poll + "a", "g", host.MayPoll, host.ErrUnauthorized},
 	} {
-		if _, err := keys.Authorize(c.text, c.group, c.permission); !errors.Is(err, c.want) {
+		if _, err := keys.Authorize(t.Context(), c.text, c.group, c.permission); !errors.Is(err, c.want) {
 			t.Errorf("%s: Authorize = %v, want %v", c.name, err, c.want)
 		}
 	}
 	now = now.Add(time.Hour)
-	if _, err := keys.Authorize(brief, "g", host.MayPoll); !errors.Is(err, host.ErrUnauthorized) {
+	if _, err := keys.Authorize(t.Context(), brief, "g", host.MayPoll); !errors.Is(err, host.ErrUnauthorized) {
 		t.Errorf("an expired key = %v", err)
 	}
 	if err := keys.Flush(t.Context()); err != nil {
@@ -102,10 +102,10 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range []*host.Keys{keys, again} {
-		if _, err := k.Authorize(poll, "g", host.MayPoll); !errors.Is(err, host.ErrUnauthorized) {
+		if _, err := k.Authorize(t.Context(), poll, "g", host.MayPoll); !errors.Is(err, host.ErrUnauthorized) {
 			t.Errorf("a revoked key = %v", err)
 		}
-		if _, err := k.Authorize(all, "g", host.MayAdd); err != nil {
+		if _, err := k.Authorize(t.Context(), all, "g", host.MayAdd); err != nil {
 			t.Errorf("another key after a restart = %v", err)
 		}
 	}

@@ -106,7 +106,7 @@ func (a *API) authorize(r *http.Request, g host.GroupName, p host.Permission) (s
 	if user != apiUser {
 		return "", faultf(host.ErrUnauthorized, "the user name is not %q", apiUser)
 	}
-	return a.keys.Authorize(text, g, p)
+	return a.keys.Authorize(r.Context(), text, g, p)
 }
 
 // keyOfRequest is where a request's context has the id of its key.
