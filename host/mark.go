@@ -53,7 +53,7 @@ func (x *Exchange) Mark(ctx context.Context, g GroupName, token Token, rejection
 }
 
 func (x *Exchange) mark(ctx context.Context, g GroupName, token Token, rejections []Rejection, by Caller) (Marked, error) {
-	ids, err := x.Tokens.Open(g, token)
+	ids, err := x.Tokens.Open(ctx, g, token)
 	if err != nil {
 		return Marked{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,9 +28,11 @@ const MaxTokenBytes = 32 << 10
 // Tokens seals and opens tokens. A token is bound to its group by an HMAC
 // (SHA-256, the first 16 bytes) with a key that is kept in the store. Tokens
 // never expire: rotation makes a new key for new tokens, and the old keys stay
-// to open the old ones. It is safe for concurrent use.
+// to open the old ones. A key that another daemon has made is read when a token
+// comes that was sealed with it. It is safe for concurrent use.
 type Tokens struct {
 	records Records
+	shared  bool
 	mu      sync.RWMutex
 	keys    [][]byte // by number; the last one seals
 }
@@ -44,9 +47,9 @@ const (
 
 // OpenTokens reads the sealing keys from the store, or makes the first one.
 func OpenTokens(ctx context.Context, records Records) (*Tokens, error) {
-	t := &Tokens{records: records}
+	t := &Tokens{records: records, shared: IsShared(records)}
 	err := t.load(ctx)
-	if err == nil && len(t.keys) == 0 {
+	if err == nil && t.count() == 0 {
 		err = t.Rotate(ctx)
 	}
 	if err != nil {
@@ -55,9 +58,18 @@ func OpenTokens(ctx context.Context, records Records) (*Tokens, error) {
 	return t, nil
 }
 
+func (t *Tokens) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.keys)
+}
+
+// load reads the keys that are not known yet. Keys are only ever added.
 func (t *Tokens) load(ctx context.Context) error {
-	var keys [][]byte
-	for {
+	t.mu.RLock()
+	keys := slices.Clone(t.keys)
+	t.mu.RUnlock()
+	for len(keys) < maxTokenKeys {
 		record, err := t.records.Record(ctx, tokenBucket, strconv.Itoa(len(keys)))
 		if errors.Is(err, ErrNoRecord) {
 			break
@@ -72,15 +84,30 @@ func (t *Tokens) load(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys = keys
+	if len(keys) > len(t.keys) {
+		t.keys = keys
+	}
+	return nil
+}
+
+// Refresh reads the keys that other daemons have made, if the store is shared, so
+// that new tokens are sealed with the newest one here, too. Call it now and then.
+func (t *Tokens) Refresh(ctx context.Context) error {
+	if !t.shared {
+		return nil
+	}
+	if err := t.load(ctx); err != nil {
+		return fmt.Errorf("read token keys: %w", err)
+	}
 	return nil
 }
 
 // Rotate makes a new key for all tokens from now on.
 func (t *Tokens) Rotate(ctx context.Context) error {
-	t.mu.RLock()
-	n := len(t.keys)
-	t.mu.RUnlock()
+	if err := t.Refresh(ctx); err != nil { // the newest key may be another daemon's
+		return err
+	}
+	n := t.count()
 	if n == maxTokenKeys {
 		return fmt.Errorf("rotate token keys: %d keys were made, there can't be more", n)
 	}
@@ -107,8 +134,9 @@ func (t *Tokens) Seal(g GroupName, ids Ranges) Token {
 }
 
 // Open returns the ids that the token names, or ErrBadToken if it was not
-// sealed for this group or was changed in any way.
-func (t *Tokens) Open(g GroupName, token Token) (Ranges, error) {
+// sealed for this group or was changed in any way. It fails with ErrUnavailable if
+// another daemon may have sealed it, and the store can't be asked for the key.
+func (t *Tokens) Open(ctx context.Context, g GroupName, token Token) (Ranges, error) {
 	// The decoder passes over line ends, which no token has.
 	if len(token) > MaxTokenBytes || strings.ContainsAny(string(token), "\r\n") {
 		return Ranges{}, ErrBadToken
@@ -118,12 +146,13 @@ func (t *Tokens) Open(g GroupName, token Token) (Ranges, error) {
 		return Ranges{}, ErrBadToken
 	}
 	body, mac := b[:len(b)-tokenMACSize], b[len(b)-tokenMACSize:]
-	t.mu.RLock()
-	var key []byte
-	if number := int(b[1]); number < len(t.keys) {
-		key = t.keys[number]
+	key := t.key(int(b[1]))
+	if key == nil && t.shared {
+		if err := t.load(ctx); err != nil {
+			return Ranges{}, fmt.Errorf("open a token: %w", unavailableStore(err))
+		}
+		key = t.key(int(b[1]))
 	}
-	t.mu.RUnlock()
 	if key == nil || subtle.ConstantTimeCompare(mac, tokenMAC(key, g, body)) != 1 {
 		return Ranges{}, ErrBadToken
 	}
@@ -132,6 +161,16 @@ func (t *Tokens) Open(g GroupName, token Token) (Ranges, error) {
 		return Ranges{}, ErrBadToken
 	}
 	return ids, nil
+}
+
+// key returns the key of a number, or nil.
+func (t *Tokens) key(number int) []byte {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if number >= len(t.keys) {
+		return nil
+	}
+	return t.keys[number]
 }
 
 func tokenMAC(key []byte, g GroupName, body []byte) []byte {

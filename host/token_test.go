@@ -31,12 +31,12 @@ func TestTokensAreExactAndSealed(t *testing.T) {
 		if tokens.Seal(g, ids) != token {
 			r.Fatalf("two tokens for %s", ids)
 		}
-		got, err := tokens.Open(g, token)
+		got, err := tokens.Open(t.Context(), g, token)
 		if err != nil || got.String() != ids.String() || got.Count() != ids.Count() {
 			r.Fatalf("Open(Seal(%s)) = %s, %v", ids, got, err)
 		}
 		refuse := func(what string, g host.GroupName, token host.Token) {
-			if got, err := tokens.Open(g, token); !errors.Is(err, host.ErrBadToken) {
+			if got, err := tokens.Open(t.Context(), g, token); !errors.Is(err, host.ErrBadToken) {
 				r.Fatalf("Open of %s = %s, %v, want ErrBadToken", what, got, err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestTokensOutliveRotationAndRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, token := range []host.Token{old, fresh} {
-		if got, err := again.Open("g", token); err != nil || !slices.Equal(slices.Collect(got.IDs()), slices.Collect(ids.IDs())) {
+		if got, err := again.Open(t.Context(), "g", token); err != nil || !slices.Equal(slices.Collect(got.IDs()), slices.Collect(ids.IDs())) {
 			t.Errorf("Open after a restart = %s, %v", got, err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestTokensOutliveRotationAndRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Open("g", old); !errors.Is(err, host.ErrBadToken) {
+	if _, err := other.Open(t.Context(), "g", old); !errors.Is(err, host.ErrBadToken) {
 		t.Errorf("Open with another store's keys = %v, want ErrBadToken", err)
 	}
 }
@@ -106,8 +106,63 @@ func TestTokenSizes(t *testing.T) {
 		if len(token) > host.MaxTokenBytes {
 			t.Errorf("the token of %s has %d bytes", name, len(token))
 		}
-		if _, err := tokens.Open("g", token); err != nil {
+		if _, err := tokens.Open(t.Context(), "g", token); err != nil {
 			t.Errorf("Open of the token of %s = %v", name, err)
 		}
+	}
+}
+
+func TestTokensOfOtherDaemons(t *testing.T) {
+	store := newSharedStore(t)
+	a, err := host.OpenTokens(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := host.OpenTokens(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := host.NewRanges(1, 3)
+	if err := a.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	token := a.Seal("g", ids)
+	store.away(errBroken)
+	if _, err := b.Open(t.Context(), "g", token); !errors.Is(err, host.ErrUnavailable) {
+		t.Errorf("Open without the store = %v, want ErrUnavailable", err)
+	}
+	store.away(nil)
+	if b.Seal("g", ids) == token {
+		t.Fatal("b knows the key already, so nothing is tested")
+	}
+	if got, err := b.Open(t.Context(), "g", token); err != nil || got.String() != ids.String() {
+		t.Errorf("Open of a token with a new key = %v, %v", got, err)
+	}
+	if b.Seal("g", ids) != token {
+		t.Error("new tokens are sealed with an old key")
+	}
+	// A key that nobody has made is no reason to read all the others.
+	forged := []byte(token)
+	forged[2] = '_' // the number of the key
+	before := store.reader.Load()
+	if _, err := b.Open(t.Context(), "g", host.Token(forged)); !errors.Is(err, host.ErrBadToken) {
+		t.Errorf("Open of a forged token = %v, want ErrBadToken", err)
+	}
+	if n := store.reader.Load() - before; n != 1 {
+		t.Errorf("for a forged token %d records were read, want 1", n)
+	}
+	// To rotate is to make a key, also where the last one is not known.
+	if err := a.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last := a.Seal("g", ids)
+	if err := b.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if sealed := b.Seal("g", ids); sealed == last || sealed == token {
+		t.Error("Rotate made no key of its own")
+	}
+	if err := a.Refresh(t.Context()); err != nil || a.Seal("g", ids) != b.Seal("g", ids) {
+		t.Errorf("after Refresh = %v the two seal with different keys", err)
 	}
 }
