@@ -39,11 +39,13 @@ const queueBucket = "queues"
 
 // Queues knows every group that was ever declared, by a plugin or by the
 // configuration. Groups are remembered in the store and never forgotten, so
-// that they accept messages while their plugin is missing or broken. It is safe
+// that they accept messages while their plugin is missing or broken. Where the
+// store is shared, what other daemons declare is known after Refresh. It is safe
 // for concurrent use.
 type Queues struct {
 	records    Records
-	writing    sync.Mutex
+	shared     bool
+	writing    sync.Mutex // held while records are changed, or read
 	mu         sync.RWMutex
 	remembered map[GroupName]Record
 	configured map[GroupName]Queue
@@ -56,23 +58,56 @@ type Queues struct {
 func OpenQueues(ctx context.Context, records Records, configured []Queue) (*Queues, error) {
 	q := &Queues{
 		records:    records,
+		shared:     IsShared(records),
 		remembered: map[GroupName]Record{},
 		configured: map[GroupName]Queue{},
 		effective:  map[GroupName]Queue{},
 	}
-	all, err := records.Records(ctx, queueBucket)
-	if err != nil {
-		return nil, fmt.Errorf("read the known queues: %w", err)
-	}
-	for _, record := range all {
-		if err := q.set(record); err != nil {
-			return nil, err
-		}
+	if _, err := q.read(ctx); err != nil {
+		return nil, err
 	}
 	if err := q.Configure(ctx, configured); err != nil {
 		return nil, err
 	}
 	return q, nil
+}
+
+// read takes over all records, and tells whether any has changed.
+func (q *Queues) read(ctx context.Context) (changed bool, err error) {
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	all, err := q.records.Records(ctx, queueBucket)
+	if err != nil {
+		return false, fmt.Errorf("read the known queues: %w", err)
+	}
+	for _, record := range all {
+		if record.Revision == q.record(GroupName(record.Key)).Revision {
+			continue
+		}
+		if err := q.set(record); err != nil {
+			return changed, err
+		}
+		changed = true
+	}
+	return changed, nil
+}
+
+// Refresh reads what other daemons have declared or released, if the store is
+// shared, and tells whether there was anything. Call it about once a second; what
+// plugins were refused may be theirs then.
+func (q *Queues) Refresh(ctx context.Context) (changed bool, err error) {
+	if !q.shared {
+		return false, nil
+	}
+	return q.read(ctx)
+}
+
+// record returns the record of a group as it was last read or written; its
+// Revision is 0 if there is none.
+func (q *Queues) record(g GroupName) Record {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.remembered[g]
 }
 
 // Configure replaces what the configuration says of queues. A queue that it says
@@ -88,14 +123,14 @@ func (q *Queues) Configure(ctx context.Context, configured []Queue) error {
 	q.writing.Lock()
 	defer q.writing.Unlock()
 	for _, c := range configured {
-		q.mu.RLock()
-		_, known := q.remembered[c.Group]
-		q.mu.RUnlock()
-		if known {
-			continue
-		}
 		c.Method = cmp.Or(c.Method, Poll)
-		if err := q.remember(ctx, c); err != nil {
+		err := q.change(ctx, c.Group, func(known Queue) (Queue, error) {
+			if known.Group != "" {
+				return known, nil
+			}
+			return c, nil
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -163,20 +198,12 @@ func (q *Queues) Declare(ctx context.Context, d Queue, succeeds func(owner Queue
 	}
 	q.writing.Lock()
 	defer q.writing.Unlock()
-	q.mu.RLock()
-	record, known := q.remembered[d.Group]
-	q.mu.RUnlock()
-	if known {
-		var owner Queue
-		_ = json.Unmarshal(record.Value, &owner) // set has checked it
-		if owner == d {
-			return nil
+	return q.change(ctx, d.Group, func(owner Queue) (Queue, error) {
+		if owner != d && owner.Plugin != "" && owner.Plugin != d.Plugin && !owner.Released && !succeeds(owner) {
+			return owner, fmt.Errorf("%w: %q (file %q)", ErrGroupTaken, owner.Plugin, owner.File)
 		}
-		if owner.Plugin != "" && owner.Plugin != d.Plugin && !owner.Released && !succeeds(owner) {
-			return fmt.Errorf("%w: %q (file %q)", ErrGroupTaken, owner.Plugin, owner.File)
-		}
-	}
-	return q.remember(ctx, d)
+		return d, nil
+	})
 }
 
 // Release gives a group up for another plugin to take. It fails with
@@ -184,39 +211,45 @@ func (q *Queues) Declare(ctx context.Context, d Queue, succeeds func(owner Queue
 func (q *Queues) Release(ctx context.Context, g GroupName) error {
 	q.writing.Lock()
 	defer q.writing.Unlock()
-	q.mu.RLock()
-	record, known := q.remembered[g]
-	q.mu.RUnlock()
-	if !known {
-		return ErrUnknownGroup
-	}
-	var owner Queue
-	_ = json.Unmarshal(record.Value, &owner) // set has checked it
-	if owner.Plugin == "" || owner.Released {
-		return nil
-	}
-	owner.Released = true
-	return q.remember(ctx, owner)
+	return q.change(ctx, g, func(owner Queue) (Queue, error) {
+		if owner.Group == "" {
+			return owner, ErrUnknownGroup
+		}
+		owner.Released = owner.Plugin != ""
+		return owner, nil
+	})
 }
 
-func (q *Queues) remember(ctx context.Context, d Queue) error {
-	value, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	q.mu.RLock()
-	record := Record{Key: string(d.Group), Value: value, Revision: q.remembered[d.Group].Revision}
-	q.mu.RUnlock()
-	record.Revision, err = q.records.PutRecord(ctx, queueBucket, record)
-	if errors.Is(err, ErrConflict) {
-		// Another daemon has declared it meanwhile; theirs holds until the
-		// next declaration.
-		if record, err = q.records.Record(ctx, queueBucket, record.Key); err == nil {
-			return q.set(record)
+// change edits what is remembered of a group, which is zero if nothing is, and
+// writes it; q.writing is held. If another daemon was quicker it edits what that
+// one has written. So edit may be called again.
+func (q *Queues) change(ctx context.Context, g GroupName, edit func(Queue) (Queue, error)) error {
+	record := q.record(g)
+	for {
+		var known Queue
+		if record.Revision != 0 {
+			_ = json.Unmarshal(record.Value, &known) // set has checked it
 		}
+		next, err := edit(known)
+		if err != nil || next == known {
+			return err
+		}
+		if record.Value, err = json.Marshal(next); err != nil {
+			return err
+		}
+		record.Key = string(g)
+		record.Revision, err = q.records.PutRecord(ctx, queueBucket, record)
+		if errors.Is(err, ErrConflict) {
+			if record, err = q.records.Record(ctx, queueBucket, string(g)); err == nil {
+				if err = q.set(record); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("remember queue %q: %w", g, err)
+		}
+		return q.set(record)
 	}
-	if err != nil {
-		return fmt.Errorf("remember queue %q: %w", d.Group, err)
-	}
-	return q.set(record)
 }

@@ -318,3 +318,141 @@ func TestKeysOfOneDaemonAreNotReadAgain(t *testing.T) {
 		}
 	})
 }
+
+func openQueues(t testing.TB, store host.Records, configured ...host.Queue) *host.Queues {
+	t.Helper()
+	queues, err := host.OpenQueues(t.Context(), store, configured)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return queues
+}
+
+func declare(t testing.TB, q *host.Queues, d host.Queue) error {
+	t.Helper()
+	return q.Declare(t.Context(), d, func(host.Queue) bool { return false })
+}
+
+func TestQueuesOfOtherDaemons(t *testing.T) {
+	store := newSharedStore(t)
+	a, b := openQueues(t, store), openQueues(t, store, host.Queue{Group: "student", Title: "Ours"})
+	refresh := func(want bool) {
+		t.Helper()
+		if changed, err := b.Refresh(t.Context()); err != nil || changed != want {
+			t.Fatalf("Refresh = %t, %v, want %t", changed, err, want)
+		}
+	}
+	student := host.Queue{Group: "student", Method: host.Send, Title: "Theirs", Plugin: "records", File: "records", Formats: true}
+	grades := host.Queue{Group: "grades", Method: host.Poll, Plugin: "records", File: "records"}
+	for _, d := range []host.Queue{student, grades} {
+		if err := declare(t, a, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh(true)
+	refresh(false)
+	if q, err := b.Queue("grades"); err != nil || q != grades {
+		t.Errorf("a queue that another daemon's plugin declared = %+v, %v", q, err)
+	}
+	if q, err := b.Queue("student"); err != nil || q.Title != "Ours" || q.Plugin != "records" {
+		t.Errorf("a queue that is configured here and declared elsewhere = %+v, %v", q, err)
+	}
+	if err := b.Release(t.Context(), "grades"); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := a.Refresh(t.Context()); err != nil || !changed {
+		t.Errorf("Refresh after a release = %t, %v", changed, err)
+	}
+	if err := declare(t, a, host.Queue{Group: "grades", Method: host.Poll, Plugin: "other", File: "other"}); err != nil {
+		t.Errorf("Declare of a queue that was released elsewhere = %v", err)
+	}
+	store.away(errBroken)
+	if _, err := b.Refresh(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("Refresh without the store = %v", err)
+	}
+	if _, err := b.Queue("grades"); err != nil {
+		t.Errorf("without the store a queue is known no more: %v", err)
+	}
+	if changed, err := openQueues(t, openStore(t)).Refresh(t.Context()); changed || err != nil {
+		t.Errorf("Refresh of a store of its own = %t, %v", changed, err)
+	}
+}
+
+func TestQueuesDeclaredByTwo(t *testing.T) {
+	mine := host.Queue{Group: "g", Method: host.Poll, Title: "Mine", Plugin: "mine", File: "mine"}
+	theirs := host.Queue{Group: "g", Method: host.Poll, Title: "Theirs", Plugin: "theirs", File: "theirs"}
+	same := mine
+	same.Title = "Of a newer version"
+	do := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("the other daemon: %v", err)
+		}
+	}
+	for name, test := range map[string]struct {
+		meanwhile func(t *testing.T, other *host.Queues)
+		act       func(t *testing.T, q *host.Queues) error
+		err       error
+		want      host.Queue
+	}{
+		"two plugins of one daemon each": {
+			meanwhile: func(t *testing.T, other *host.Queues) { do(t, declare(t, other, theirs)) },
+			act:       func(t *testing.T, q *host.Queues) error { return declare(t, q, mine) },
+			err:       host.ErrGroupTaken, want: theirs,
+		},
+		"the same plugin": {
+			meanwhile: func(t *testing.T, other *host.Queues) { do(t, declare(t, other, mine)) },
+			act:       func(t *testing.T, q *host.Queues) error { return declare(t, q, mine) },
+			want:      mine,
+		},
+		"another version of it": {
+			meanwhile: func(t *testing.T, other *host.Queues) { do(t, declare(t, other, mine)) },
+			act:       func(t *testing.T, q *host.Queues) error { return declare(t, q, same) },
+			want:      same,
+		},
+		"the configuration": {
+			meanwhile: func(t *testing.T, other *host.Queues) { do(t, declare(t, other, theirs)) },
+			act: func(t *testing.T, q *host.Queues) error {
+				return q.Configure(t.Context(), []host.Queue{{Group: "g"}})
+			},
+			want: theirs,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newSharedStore(t)
+			a, b := openQueues(t, store), openQueues(t, store)
+			store.before("queues", func() { test.meanwhile(t, b) })
+			if err := test.act(t, a); !errors.Is(err, test.err) {
+				t.Errorf("a = %v, want %v", err, test.err)
+			}
+			for who, q := range map[string]*host.Queues{"a": a, "the store": openQueues(t, store)} {
+				if got, err := q.Queue("g"); err != nil || got != test.want {
+					t.Errorf("%s has %+v, %v, want %+v", who, got, err, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestQueuesReleasedWhileTheyAreDeclared(t *testing.T) {
+	store := newSharedStore(t)
+	a := openQueues(t, store)
+	first := host.Queue{Group: "g", Method: host.Poll, Title: "1", Plugin: "p", File: "p"}
+	if err := declare(t, a, first); err != nil {
+		t.Fatal(err)
+	}
+	b, second := openQueues(t, store), first
+	second.Title = "2"
+	store.before("queues", func() {
+		if err := declare(t, b, second); err != nil {
+			t.Errorf("Declare = %v", err)
+		}
+	})
+	if err := a.Release(t.Context(), "g"); err != nil {
+		t.Errorf("Release while the queue is declared elsewhere = %v", err)
+	}
+	second.Released = true
+	if got, err := openQueues(t, store).Queue("g"); err != nil || got != second {
+		t.Errorf("the store has %+v, %v, want %+v", got, err, second)
+	}
+}
