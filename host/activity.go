@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -65,12 +64,16 @@ const (
 	activityBucket = "activity"
 )
 
-// Activities watches what happens in each group. It is an Observer, safe for
-// concurrent use.
+// Activities watches what happens in each group. What several daemons on one store
+// see is put together whenever they write it; so of what others see, a daemon knows
+// only what they have written. It is an Observer, safe for concurrent use.
 type Activities struct {
 	records Records
+	shared  bool
 	now     func() time.Time
 	opened  time.Time
+
+	writing sync.Mutex // held while records are written, or read again
 
 	mu     sync.Mutex
 	groups map[GroupName]*watchedActivity
@@ -79,25 +82,61 @@ type Activities struct {
 type watchedActivity struct {
 	Activity
 	changed bool
+	// stored is what was last read or written, and revision that of its record.
+	stored   Activity
+	revision uint64
 }
 
 var _ Observer = (*Activities)(nil)
 
 // OpenActivities goes on with what is known from the store.
 func OpenActivities(ctx context.Context, records Records, now func() time.Time) (*Activities, error) {
-	a := &Activities{records: records, now: now, opened: now(), groups: map[GroupName]*watchedActivity{}}
-	all, err := records.Records(ctx, activityBucket)
-	if err != nil {
-		return nil, fmt.Errorf("read the activity of the queues: %w", err)
-	}
-	for _, record := range all {
-		var w watchedActivity
-		if err := json.Unmarshal(record.Value, &w.Activity); err != nil {
-			return nil, fmt.Errorf("%w: the activity of queue %q: %w", ErrDamaged, record.Key, err)
-		}
-		a.groups[GroupName(record.Key)] = &w
+	a := &Activities{records: records, shared: IsShared(records), now: now, opened: now(), groups: map[GroupName]*watchedActivity{}}
+	if err := a.read(ctx); err != nil {
+		return nil, err
 	}
 	return a, nil
+}
+
+// read adds what is in the store to what was seen here since.
+func (a *Activities) read(ctx context.Context) error {
+	all, err := a.records.Records(ctx, activityBucket)
+	if err != nil {
+		return fmt.Errorf("read the activity of the queues: %w", err)
+	}
+	for _, record := range all {
+		if err := a.take(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take adds what a record says to what was seen here since the last one.
+func (a *Activities) take(record Record) error {
+	var stored Activity
+	if err := json.Unmarshal(record.Value, &stored); err != nil {
+		return fmt.Errorf("%w: the activity of queue %q: %w", ErrDamaged, record.Key, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w := a.group(GroupName(record.Key))
+	if w.revision == record.Revision {
+		return nil
+	}
+	w.Activity = w.merged(stored)
+	w.stored, w.revision = stored.clone(), record.Revision
+	return nil
+}
+
+// group returns what is known of a group; a.mu is held.
+func (a *Activities) group(g GroupName) *watchedActivity {
+	w := a.groups[g]
+	if w == nil {
+		w = &watchedActivity{}
+		a.groups[g] = w
+	}
+	return w
 }
 
 // Activity returns what has happened in a group.
@@ -108,8 +147,8 @@ func (a *Activities) Activity(g GroupName) Activity {
 	if w == nil {
 		return Activity{}
 	}
-	c := w.Activity
-	c.Hours, c.Days = recentHours(slices.Clone(w.Hours), a.now()), slices.Clone(w.Days)
+	c := w.clone()
+	c.Hours = recentHours(c.Hours, a.now())
 	return c
 }
 
@@ -150,11 +189,7 @@ func (a *Activities) note(g GroupName, note func(w *Activity, now time.Time)) {
 	now := a.now().UTC().Truncate(time.Second)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w := a.groups[g]
-	if w == nil {
-		w = &watchedActivity{}
-		a.groups[g] = w
-	}
+	w := a.group(g)
 	note(&w.Activity, now)
 	w.changed = true
 }
@@ -212,38 +247,62 @@ func (w Activity) Rhythm() (longest time.Duration, known bool) {
 	return longest, pauses >= enough || w.Asked.Sub(w.Visits) >= 24*time.Hour
 }
 
-// Flush writes what has happened. Call it now and then, and before the store is
-// closed: what is not written is not known after a restart.
+// Flush writes what has happened and, if the store is shared, reads what other
+// daemons have seen. Call it now and then, and before the store is closed: what is
+// not written is not known after a restart.
 func (a *Activities) Flush(ctx context.Context) error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	var errs []error
+	if a.shared {
+		errs = append(errs, a.read(ctx))
+	}
 	a.mu.Lock()
-	changed := map[GroupName][]byte{}
+	var changed []GroupName
 	for g, w := range a.groups {
 		if w.changed {
-			changed[g], _ = json.Marshal(w.Activity) // always marshals
-			w.changed = false
+			changed = append(changed, g)
 		}
 	}
 	a.mu.Unlock()
-	var errs []error
-	for _, g := range slices.Sorted(maps.Keys(changed)) {
-		if err := a.write(ctx, g, changed[g]); err != nil {
-			a.note(g, func(*Activity, time.Time) {}) // it is written the next time
+	slices.Sort(changed)
+	for _, g := range changed {
+		if err := a.write(ctx, g); err != nil {
 			errs = append(errs, fmt.Errorf("write the activity of %q: %w", g, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// write replaces a record. If another daemon does so at the same time its
-// activity is as good.
-func (a *Activities) write(ctx context.Context, g GroupName, value []byte) error {
-	record, err := a.records.Record(ctx, activityBucket, string(g))
-	if err != nil && !errors.Is(err, ErrNoRecord) {
-		return err
+// write writes what is known of a group, together with what another daemon has
+// written meanwhile; a.writing is held.
+func (a *Activities) write(ctx context.Context, g GroupName) error {
+	for {
+		a.mu.Lock()
+		w := a.group(g)
+		written := w.clone()
+		record := Record{Key: string(g), Revision: w.revision}
+		w.changed = false
+		a.mu.Unlock()
+		record.Value, _ = json.Marshal(written) // always marshals
+		revision, err := a.records.PutRecord(ctx, activityBucket, record)
+		if err == nil {
+			a.mu.Lock()
+			w.stored, w.revision = written, revision
+			a.mu.Unlock()
+			return nil
+		}
+		a.mu.Lock()
+		w.changed = true // it is written now, or the next time
+		a.mu.Unlock()
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if record, err = a.records.Record(ctx, activityBucket, string(g)); err == nil {
+			err = a.take(record)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	record.Key, record.Value = string(g), value
-	if _, err = a.records.PutRecord(ctx, activityBucket, record); errors.Is(err, ErrConflict) {
-		return nil
-	}
-	return err
 }

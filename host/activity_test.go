@@ -184,3 +184,93 @@ func TestActivitiesTogether(t *testing.T) {
 		t.Errorf("the hours are %+v", got)
 	}
 }
+
+// Two daemons see a part each, and both know all of it.
+func TestActivitiesOfTwoDaemons(t *testing.T) {
+	c := newClock()
+	store := newSharedStore(t)
+	a, b := openActivities(t, store, c), openActivities(t, store, c)
+	start := c.Now() // the beginning of an hour
+	batch := host.Fetched{IDs: host.NewRanges(1, 3)}
+	a.Added("student", 3)
+	a.Fetched("student", batch, nil)
+	a.Added("mine", 1)
+	c.move(30 * time.Second)
+	b.Added("student", 4)
+	b.Fetched("student", batch, nil)
+	b.Fetched("student", host.Fetched{}, errors.New("out of order"))
+	c.move(30 * time.Second)
+	b.Fetched("student", batch, nil)
+	flushActivities(t, a)
+	flushActivities(t, b) // it has nothing to go by but what a wrote
+	flushActivities(t, a)
+	check := func(step string, want func(host.Activity) bool) {
+		t.Helper()
+		for who, x := range map[string]*host.Activities{"a": a, "b": b, "the store": openActivities(t, store, c)} {
+			if got := x.Activity("student"); !want(got) {
+				t.Errorf("%s: %s has %+v", step, who, got)
+			}
+		}
+	}
+	check("fetched by both", func(got host.Activity) bool {
+		return got.Unmarked == 3 && got.UnmarkedSince.Equal(start) && got.Asked.Equal(start.Add(time.Minute)) && got.Fetched.Equal(got.Asked) &&
+			got.Added.Equal(start.Add(30*time.Second)) && got.Failure == "out of order" && got.Visits.Equal(start) &&
+			len(got.Hours) == 1 && got.Hours[0].Added == 7 && got.Hours[0].Start.Equal(start)
+	})
+	if got := b.Activity("mine"); !got.Added.Equal(start) {
+		t.Errorf("b has %+v of a group of a", got)
+	}
+
+	// A mark here, and a fetch there: whoever marked last knows.
+	c.move(time.Second)
+	a.Fetched("student", batch, nil)
+	c.move(time.Second)
+	b.Marked("student", 3)
+	c.move(time.Second)
+	a.Marked("student", 4)
+	a.Fetched("student", batch, nil)
+	flushActivities(t, b)
+	flushActivities(t, a)
+	flushActivities(t, b)
+	marked := start.Add(time.Minute + 3*time.Second)
+	check("marked by both", func(got host.Activity) bool {
+		return got.Unmarked == 1 && got.UnmarkedSince.Equal(marked) && got.Marked.Equal(marked) &&
+			len(got.Hours) == 1 && got.Hours[0].Added == 7 && got.Hours[0].Delivered == 7
+	})
+
+	// Nothing is counted twice, however often it is written.
+	c.move(time.Hour)
+	b.Added("student", 1)
+	a.Fetched("student", host.Fetched{}, nil)
+	for range 3 {
+		flushActivities(t, a)
+		flushActivities(t, b)
+	}
+	flushActivities(t, a)
+	check("an hour later", func(got host.Activity) bool {
+		return len(got.Hours) == 2 && got.Hours[0].Added == 7 && got.Hours[0].Delivered == 7 && got.Hours[1].Added == 1 &&
+			len(got.Days) == 1 && got.Days[0].Pauses == 1 && got.Days[0].Longest == time.Hour && got.Visits.Equal(got.Asked)
+	})
+}
+
+func TestActivitiesWrittenByTwoAtOnce(t *testing.T) {
+	c := newClock()
+	store := newSharedStore(t)
+	a, b := openActivities(t, store, c), openActivities(t, store, c)
+	a.Added("g", 2)
+	b.Added("g", 3)
+	store.before("activity", func() { flushActivities(t, b) })
+	flushActivities(t, a)
+	if got := openActivities(t, store, c).Activity("g"); len(got.Hours) != 1 || got.Hours[0].Added != 5 {
+		t.Errorf("the store has %+v", got)
+	}
+	// What is seen while it is written is written the next time.
+	a.Added("g", 1)
+	store.before("activity", func() { a.Added("g", 10) })
+	flushActivities(t, a)
+	flushActivities(t, a)
+	flushActivities(t, b)
+	if got := b.Activity("g"); got.Hours[0].Added != 16 {
+		t.Errorf("b has %+v", got)
+	}
+}
