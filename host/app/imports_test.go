@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"host/storetest":         {"host"},
 	"host/boltstore":         {"host"},
 	"host/natsstore":         {"host"},
+	"host/cluster":           {},
 	"host/api":               {"host"},
 	"host/admin":             {"host"},
 	"host/archive":           {"host"},
