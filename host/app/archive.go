@@ -32,6 +32,16 @@ func (d *daemon) export(ctx context.Context, w io.Writer, withoutDamaged bool) (
 	return json.Marshal(done)
 }
 
+// importShared puts an archive into a store that daemons share, for a command. A store
+// of the daemon's own is imported into while no daemon runs.
+func (d *daemon) importShared(ctx context.Context, r io.Reader) error {
+	if !d.config.Store.shared() {
+		return errors.New("a daemon runs on this data folder, whose store is its own: import into a new folder with --data")
+	}
+	_, err := archive.Import(ctx, d.parts.store, r, nil)
+	return err
+}
+
 // Export writes an archive of the store of a data folder, by way of the daemon if one
 // runs. Progress is told how far it is, which a daemon does not say.
 func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, progress func(ArchiveProgress)) (done Exported, err error) {
@@ -46,7 +56,7 @@ func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, 
 	} else if !control.Absent(err) {
 		return done, err
 	}
-	if err := hasStore(data); err != nil {
+	if err := errors.Join(hasStore(data), openable(data)); err != nil {
 		return done, err
 	}
 	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(data, StoreName)})
@@ -60,18 +70,34 @@ func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, 
 	return archive.Export(ctx, store, w, archive.ExportOptions{Now: time.Now(), WithoutDamaged: withoutDamaged, Progress: progress})
 }
 
-// Import puts an archive into a new store in a data folder, in which no daemon runs.
-// The archive is read to its end before anything is changed.
+// Import puts an archive into the store of a data folder: into a new one or, by way of
+// the daemon, into one that daemons share. The archive is read to its end before
+// anything is changed.
 func Import(ctx context.Context, data string, file *os.File, progress func(string, ArchiveProgress)) (done ArchiveProgress, err error) {
+	client := control.Dial(data)
+	defer client.Close()
+	_, err = client.Status(ctx)
+	running := err == nil
+	if !running && !control.Absent(err) {
+		return done, err
+	}
 	path := filepath.Join(data, StoreName)
-	if _, err := os.Stat(path); err == nil {
-		return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
+	if !running {
+		if err := openable(data); err != nil {
+			return done, err
+		}
+		if _, err := os.Stat(path); err == nil {
+			return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
+		}
 	}
 	if done, err = archive.Check(ctx, file, func(p archive.Progress) { progress("checking", p) }); err != nil {
 		return done, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return done, fmt.Errorf("read the archive again: %w", err)
+	}
+	if running {
+		return done, client.Import(ctx, file)
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return done, fmt.Errorf("make the data folder: %w", err)

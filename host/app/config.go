@@ -41,6 +41,8 @@ type Config struct {
 	// Data is the folder for everything that the daemon keeps. It is made if
 	// it does not exist, for its owner alone.
 	Data string
+	// Store says where messages are kept.
+	Store StoreConfig
 	// Plugins is the folder that formatter plugins are dropped into; empty is
 	// "plugins" in the data folder.
 	Plugins string
@@ -126,6 +128,7 @@ type file struct {
 		Body        hcl.Body       `hcl:",body"`
 		Rest        hcl.Body       `hcl:",remain"`
 	} `hcl:"queue,block"`
+	Stores       []storeBlock   `hcl:"store,block"`
 	OnFault      *hcl.Attribute `hcl:"on_fault,optional"`
 	Deliveries   *keepBlock     `hcl:"deliveries,block"`
 	Alerts       *alertBlock    `hcl:"alerts,block"`
@@ -213,6 +216,7 @@ func (f *file) apply(c *Config, dir string, scope *hcl.EvalContext) (faults hcl.
 		c.Sample = f.Sample
 	}
 	faults = append(f.applyPlugins(c, scope), f.applySignIn(c, scope)...)
+	faults = append(faults, f.applyStore(c, dir, scope)...)
 	var wrong hcl.Diagnostics
 	c.Retention, wrong = f.Deliveries.retention(host.Retention{})
 	faults = append(faults, wrong...)
@@ -300,6 +304,7 @@ func (c *Config) complete() error {
 	}
 	orDefault(&c.Listen, DefaultListen)
 	orDefault(&c.Data, DefaultData)
+	orDefault(&c.Store.Kind, boltKind)
 	orDefault(&c.Plugins, filepath.Join(c.Data, "plugins"))
 	orDefault(&c.LogLevel, DefaultLogLevel)
 	orDefault(&c.LogFormat, "auto")

@@ -33,7 +33,10 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 	if !control.Absent(err) {
 		return nil, nil, err
 	}
-	p, err := openParts(ctx, data, nil, nil)
+	if err := openable(data); err != nil {
+		return nil, nil, err
+	}
+	p, err := openParts(ctx, Config{Data: data}, hclog.NewNullLogger(), nil)
 	if errors.Is(err, host.ErrInUse) {
 		return nil, nil, &HintError{
 			Err:  fmt.Errorf("a process has the data folder %s open, but does not answer on its control socket", data),
@@ -51,6 +54,9 @@ func Connect(ctx context.Context, data string) (client *control.Client, close fu
 }
 
 func hasStore(data string) error {
+	if kind := storeOf(data); kind != boltKind {
+		return nil
+	}
 	if _, err := os.Stat(filepath.Join(data, StoreName)); err != nil {
 		return &HintError{
 			Err:  fmt.Errorf("there is no store in the data folder %s", data),

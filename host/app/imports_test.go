@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"host/oidc":              {"host"},
 	"host/sender/endpoint":   {"host"},
 	"host/scaffold":          {},
-	"host/app":               {"host", "host/scaffold", "host/archive", "host/admin", "host/api", "host/boltstore", "host/control", "host/formatter", "host/metrics", "host/oidc", "host/password", "host/sender"},
+	"host/app":               {"host", "host/scaffold", "host/archive", "host/admin", "host/api", "host/boltstore", "host/cluster", "host/control", "host/formatter", "host/metrics", "host/natsstore", "host/oidc", "host/password", "host/sender"},
 	"host/cmd":               {"host", "host/app", "host/control"},
 	"bench":                  {"host", "host/boltstore", "host/control"},
 }

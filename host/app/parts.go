@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/restante/restante/host"
-	"github.com/restante/restante/host/boltstore"
 	"github.com/restante/restante/host/password"
 )
 
 // parts are what every command works with, whether a daemon runs or not.
 type parts struct {
-	store      *boltstore.Store
+	*opened
 	exchange   *host.Exchange
 	keys       *host.Keys
 	users      *host.Users
@@ -26,28 +26,26 @@ type parts struct {
 	activities *host.Activities
 }
 
-// StoreName is the name of the store's file in the data folder.
-const StoreName = "restante.db"
-
-// openParts opens the data folder, which no other process may have open. Lost is
-// told of deliveries that could not be recorded; it may be nil.
-func openParts(ctx context.Context, data string, queues []host.Queue, lost func(host.Delivery, error)) (_ *parts, err error) {
-	if err := os.MkdirAll(data, 0o700); err != nil {
+// openParts opens the data folder, which no other process may have open, and the
+// store. Lost is told of deliveries that could not be recorded; it may be nil.
+func openParts(ctx context.Context, c Config, log hclog.Logger, lost func(host.Delivery, error)) (_ *parts, err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := checkPrivate(data); err != nil {
+	if err := checkPrivate(c.Data); err != nil {
 		return nil, err
 	}
-	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(data, StoreName)})
+	o, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			store.Close()
+			err = errors.Join(err, o.close())
 		}
 	}()
-	known, err := host.OpenQueues(ctx, store, queues)
+	store := o.store
+	known, err := host.OpenQueues(ctx, store, c.Queues)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +66,7 @@ func openParts(ctx context.Context, data string, queues []host.Queue, lost func(
 		return nil, err
 	}
 	return &parts{
-		store: store,
+		opened: o,
 		exchange: &host.Exchange{
 			Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{},
 			Deliveries: host.NewDeliveries(store, time.Now, lost),
@@ -93,7 +91,7 @@ func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) (messag
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.inbox.Flush(ctx), p.activities.Flush(ctx), p.store.Close())
+	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.inbox.Flush(ctx), p.activities.Flush(ctx), p.opened.close())
 }
 
 // checkPrivate refuses a data folder that others can look into, as it holds

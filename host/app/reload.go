@@ -132,6 +132,10 @@ func keepFixed(c *Config, before Config) (changed []string) {
 		changed = append(changed, "readable")
 		c.Readable = before.Readable
 	}
+	if !reflect.DeepEqual(c.Store, before.Store) {
+		changed = append(changed, "store")
+		c.Store = before.Store
+	}
 	if !reflect.DeepEqual(c.SignIn, before.SignIn) {
 		changed = append(changed, "sign_in")
 		c.SignIn = before.SignIn

@@ -43,7 +43,7 @@ func Run(ctx context.Context, read Load, version string, w io.Writer) error {
 	}
 	log := newLogger(c, w)
 	var p *parts
-	p, err = openParts(ctx, c.Data, c.Queues, func(d host.Delivery, err error) { p.lost(context.WithoutCancel(ctx), log, d, err) })
+	p, err = openParts(ctx, c, log, func(d host.Delivery, err error) { p.lost(context.WithoutCancel(ctx), log, d, err) })
 	if errors.Is(err, host.ErrInUse) {
 		return &HintError{
 			Err:  fmt.Errorf("the data folder %s is in use by another daemon", c.Data),
@@ -172,7 +172,7 @@ func (d *daemon) run(ctx context.Context) error {
 		Exchange: d.parts.exchange, Keys: d.parts.keys, Users: d.parts.users, URL: d.outside(), Log: d.log.Named("control"),
 		Inbox: d.parts.inbox, Audit: d.parts.audit, Sender: d.sender, Outbox: d.parts.outbox,
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
-		Reload: d.reload, Check: d.parts.store.CheckData, Export: d.export,
+		Reload: d.reload, Check: d.parts.store.CheckData, Export: d.export, Import: d.importShared,
 	}
 	pages, err := d.newPages()
 	if err != nil {
@@ -257,7 +257,7 @@ func (d *daemon) ready(stopping <-chan struct{}) error {
 		return errors.New("the daemon is stopping")
 	default:
 	}
-	if d.parts.store.Failure() != nil {
+	if d.parts.failure() != nil {
 		return host.ErrFailed
 	}
 	select {

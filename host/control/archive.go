@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Trailers of an export: an error in words if it failed on the way, and what it has.
@@ -37,6 +38,26 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(exportResult, url.QueryEscape(string(result)))
 }
 
+// importAll is told of in the audit log when it is done, as the archive has an audit
+// log of its own.
+func (s *Server) importAll(w http.ResponseWriter, r *http.Request) {
+	err := errNoDaemon
+	if s.Import != nil {
+		unhurried(w)
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		err = s.Import(r.Context(), r.Body)
+	}
+	if err == nil {
+		err = s.Audit.Record(r.Context(), localEntry(r.Context(), "everything imported"))
+	}
+	if err == nil {
+		err = s.answer(w, struct{}{})
+	}
+	if err != nil {
+		s.fail(w, r, err)
+	}
+}
+
 // Export writes an archive of all that the daemon has stored, and returns what it has
 // as JSON.
 func (c *Client) Export(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error) {
@@ -60,4 +81,9 @@ func (c *Client) Export(ctx context.Context, w io.Writer, withoutDamaged bool) (
 		return nil, errors.New(text)
 	}
 	return json.RawMessage(trailer(exportResult)), nil
+}
+
+// Import puts an archive into the daemon's store.
+func (c *Client) Import(ctx context.Context, r io.Reader) error {
+	return c.call(ctx, "POST", "/import", nil, io.NopCloser(r), nil)
 }

@@ -36,8 +36,10 @@ type Server struct {
 	Status  func() Status
 	Reload  func(context.Context) (Reloaded, error)
 	// Export writes an archive of all that is stored, and returns what it has as JSON.
-	// It is nil in a server that no daemon stands behind.
+	// Import puts one into the store. Both are nil in a server that no daemon stands
+	// behind.
 	Export func(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error)
+	Import func(ctx context.Context, r io.Reader) error
 	// Check returns everything that is wrong with the stored data.
 	Check func() error
 }
@@ -105,6 +107,7 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /export", s.export)
+	mux.HandleFunc("POST /import", s.importAll)
 	return mux
 }
 
