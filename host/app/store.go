@@ -178,7 +178,9 @@ func warnLeft(ctx context.Context, c Config, log hclog.Logger) {
 		return
 	}
 	found, err := s.Inventory(ctx)
-	if err = errors.Join(err, s.Close()); err != nil || len(found.Groups) > 0 {
-		log.Warn("the data folder has a store with messages, which is not used", "file", path, "groups", len(found.Groups), "error", err, "advice", advice)
+	if err = errors.Join(err, s.Close()); err != nil {
+		log.Warn("the data folder has a store of its own, which can't be read and is not used", "file", path, "error", err)
+	} else if len(found.Groups) > 0 {
+		log.Warn("the data folder has a store with messages, which is not used", "file", path, "groups", len(found.Groups), "advice", advice)
 	}
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,13 @@ var meanings = []struct{ part, message string }{
 	{"duplicate name", "a node was refused, which has the name of another one"},
 	{"out of space", "the node has no space left"},
 	{"insufficient storage", "the node has no space left"},
+}
+
+// usual is what the server warns of while all goes as it should, or what Ready says
+// better.
+var usual = []string{
+	"error trying to connect to route", "waiting for routing to be established",
+	"not established contact with a meta leader", "metalayer blocking snapshot",
 }
 
 func (l *logger) Noticef(format string, v ...any) { l.log.Debug("server", "text", text(format, v)) }
@@ -71,8 +79,8 @@ func (l *logger) report(text string) {
 		}
 		return
 	}
-	if strings.Contains(lower, "error trying to connect to route") {
-		l.log.Debug("server", "text", text) // Ready says which nodes are missed
+	if slices.ContainsFunc(usual, func(part string) bool { return strings.Contains(lower, part) }) {
+		l.log.Debug("server", "text", text)
 		return
 	}
 	if l.first(kind(lower)) {
