@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/cluster"
@@ -82,6 +83,44 @@ func TestClusterStore(t *testing.T) {
 	}
 	if err := all[1].failure(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNATSStore uses a server that is there, with the right password and a wrong one.
+func TestNATSStore(t *testing.T) {
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+		Username: "restante", Password: "right", NoLog: true, NoSigs: true, JetStreamMaxStore: 1 << 30,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.WaitForShutdown()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the server does not run")
+	}
+	c := Config{Data: filepath.Join(t.TempDir(), "data"), Store: StoreConfig{
+		Kind: natsKind, Replicas: 1, NATS: &NATSConfig{URLs: []string{s.ClientURL()}, User: "restante", Password: "wrong"},
+	}}
+	_, err = openParts(t.Context(), c, hclog.NewNullLogger(), nil)
+	if _, ok := errors.AsType[*HintError](err); !ok || !strings.Contains(err.Error(), "credentials") || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("openParts with a wrong password = %v", err)
+	}
+	c.Store.NATS.Password = "right"
+	p, err := openParts(t.Context(), c, hclog.NewNullLogger(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.store.Append(t.Context(), host.Addition{Group: "g", Data: []json.RawMessage{json.RawMessage("1")}}); err != nil {
+		t.Error(err)
+	}
+	if err := p.close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if kind := storeOf(c.Data); kind != natsKind {
+		t.Errorf("storeOf = %q", kind)
 	}
 }
 

@@ -37,6 +37,10 @@ func (n *Node) Ready(ctx context.Context) error {
 		case <-look.C:
 		case <-say.C:
 			missing, connected := n.missing(ctx)
+			if len(missing) == 0 {
+				n.log.Info("all nodes are connected and elect a leader", "connected", connected)
+				continue
+			}
 			n.log.Warn("waiting for the other nodes: all at the first start, most of them later", "missing", missing, "connected", connected, "nodes", n.config.Nodes())
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
