@@ -44,6 +44,16 @@ func (o *Outbox) Sending(ctx context.Context, g GroupName) (Sending, error) {
 	return s, nil
 }
 
+// Renew returns where sending stands now: s itself if nobody has written it since
+// s was read or put, with all that was changed in s.
+func (o *Outbox) Renew(ctx context.Context, s Sending) (Sending, error) {
+	now, err := o.Sending(ctx, s.Group)
+	if err == nil && now.revision == s.revision {
+		return s, nil
+	}
+	return now, err
+}
+
 // Put writes where sending stands, if nobody has since it was read: else it fails
 // with ErrConflict. The result is what can be put next.
 func (o *Outbox) Put(ctx context.Context, s Sending) (Sending, error) {

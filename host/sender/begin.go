@@ -27,7 +27,7 @@ func (c *courier) begin(ctx context.Context, settings Settings) error {
 		}
 		s = c.snapshot()
 	}
-	due, err := c.follow(ctx, settings, s, now)
+	due, followed, err := c.follow(ctx, settings, s, now)
 	if err != nil {
 		return err
 	}
@@ -54,17 +54,19 @@ func (c *courier) begin(ctx context.Context, settings Settings) error {
 		trigger = host.TriggerAdded
 	}
 	return c.change(ctx, func(s *host.Sending) {
-		if due {
+		elsewhere := due && !s.Followed.Equal(followed) // another daemon has begun this run
+		if due && !elsewhere {
 			s.Followed = now
 		}
-		if begin && s.Run == nil {
+		if begin && s.Run == nil && (!elsewhere || asked || added) {
 			s.Run = &host.SendRun{Trigger: trigger, Began: now}
 		}
 	})
 }
 
-// follow tells whether the schedule has the group sent now.
-func (c *courier) follow(ctx context.Context, settings Settings, s host.Sending, now time.Time) (due bool, err error) {
+// follow tells whether the schedule has the group sent now, and up to when it was
+// followed before.
+func (c *courier) follow(ctx context.Context, settings Settings, s host.Sending, now time.Time) (due bool, followed time.Time, err error) {
 	text := settings.Schedule
 	if q, err := c.sender.config.Exchange.Queues.Queue(c.group); err == nil && text == "" {
 		text = q.Schedule
@@ -88,7 +90,7 @@ func (c *courier) follow(ctx context.Context, settings Settings, s host.Sending,
 			err := c.change(ctx, func(s *host.Sending) { s.Schedule, s.TimeZone, s.Followed = is.Text, is.Zone, now })
 			if err != nil {
 				c.schedule.read = false
-				return false, err
+				return false, time.Time{}, err
 			}
 			s = c.snapshot()
 		}
@@ -102,7 +104,7 @@ func (c *courier) follow(ctx context.Context, settings Settings, s host.Sending,
 	c.mu.Lock()
 	c.nextRun = c.schedule.next.UTC()
 	c.mu.Unlock()
-	return due, nil
+	return due, s.Followed, nil
 }
 
 // noticed tells whether it is time to send for a message that was added.

@@ -19,6 +19,7 @@ type courier struct {
 	log    hclog.Logger
 	cancel context.CancelFunc
 	woken  chan struct{}
+	shared bool // other daemons may send the group, or have it changed
 
 	// Only for the goroutine.
 	schedule schedule
@@ -32,11 +33,11 @@ type courier struct {
 	hurry    bool      // go without waiting
 	reported bool      // there may be a report in the inbox
 
-	changing sync.Mutex // held while known is changed
+	changing sync.Mutex // held while known is changed or read
+	loaded   bool
 
 	mu      sync.Mutex
 	known   host.Sending // as it is in the store, but for batches that are marked
-	loaded  bool
 	state   host.SendState
 	reason  string
 	since   time.Time
@@ -56,12 +57,17 @@ type waiter struct {
 
 // glance is how long a courier sleeps at most: a clock that was set, or a hint that
 // was lost, is noticed then.
-const glance = time.Minute
+// It is glanceAtOthers where other daemons may do something, of which there is none.
+const (
+	glance         = time.Minute
+	glanceAtOthers = time.Second
+)
 
 func newCourier(s *Sender, g host.GroupName, cancel context.CancelFunc) *courier {
 	return &courier{
 		sender: s, group: g, log: s.config.Log.With("group", string(g)), cancel: cancel, woken: make(chan struct{}, 1),
-		known: host.Sending{Group: g}, state: host.SendIdle, reported: true,
+		shared: host.IsShared(s.config.Exchange.Store),
+		known:  host.Sending{Group: g}, state: host.SendIdle, reported: true,
 	}
 }
 
@@ -82,8 +88,11 @@ func (c *courier) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		next := c.turn(ctx)
 		pause := glance
+		if c.shared {
+			pause = glanceAtOthers
+		}
 		if !next.IsZero() {
-			pause = min(max(next.Sub(c.now()), 0), glance)
+			pause = min(max(next.Sub(c.now()), 0), pause)
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -111,10 +120,8 @@ func (c *courier) end(ctx context.Context) {
 // turn does what is to be done now, and returns when there is something to do next;
 // zero if only somebody else can tell.
 func (c *courier) turn(ctx context.Context) (next time.Time) {
-	if !c.loaded {
-		if err := c.load(ctx); err != nil {
-			return c.stumble("where sending stands can't be read", err)
-		}
+	if err := c.load(ctx); err != nil {
+		return c.stumble("where sending stands can't be read", err)
 	}
 	if now := c.now(); now.Before(c.again) && !c.urgentNow() {
 		c.show(host.SendWaiting, c.why)
@@ -185,19 +192,24 @@ func (c *courier) off(settings Settings) string {
 	return c.sender.config.Place()
 }
 
-// load reads where sending stands.
+// load reads where sending stands, once or, if other daemons may change it, anew.
 func (c *courier) load(ctx context.Context) error {
-	known, err := c.sender.config.Outbox.Sending(ctx, c.group)
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	first := !c.loaded
+	if !first && !c.shared {
+		return nil
+	}
+	known, err := c.sender.config.Outbox.Renew(ctx, c.snapshot())
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	c.known, c.loaded = known, true
-	c.mu.Unlock()
-	if known.Batch != nil || known.Run != nil {
+	c.loaded = true
+	c.keep(known)
+	if first && (known.Batch != nil || known.Run != nil) {
 		c.log.Info("sending goes on", "delivery", deliveryOf(known.Batch))
 	}
-	if known.Halt != nil {
+	if first && known.Halt != nil {
 		c.log.Warn("sending waits for somebody", "state", string(known.Halt.State), "reason", known.Halt.Reason)
 	}
 	return nil

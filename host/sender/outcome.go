@@ -114,7 +114,7 @@ func (c *courier) arrived(ctx context.Context, settings Settings, b host.Outgoin
 	c.known = next
 	c.mu.Unlock()
 	c.changing.Unlock()
-	if c.reported {
+	if c.reported || c.shared { // or by another daemon
 		if err := c.sender.config.Inbox.End(ctx, host.ErrorSend, c.group, ""); err != nil {
 			c.log.Warn("error inbox not written", "kind", string(host.ErrorSend), "error", err)
 		} else {

@@ -30,6 +30,7 @@ type office struct {
 	inbox    *host.Inbox
 	outbox   *host.Outbox
 	sender   *sender.Sender
+	holder   string // of leases
 
 	mu       sync.Mutex
 	settings sender.Settings
@@ -44,7 +45,7 @@ func synthetic(t *testing.T, test func(o *office)) {
 }
 
 func newOffice(t *testing.T) *office {
-	o := &office{T: t, receiver: newReceiver(t), stop: func() {}, outcomes: map[host.AttemptOutcome]int{}}
+	o := &office{T: t, receiver: newReceiver(t), stop: func() {}, outcomes: map[host.AttemptOutcome]int{}, holder: "test"}
 	o.settings = sender.Settings{Endpoint: newClient(t, o.receiver), URL: "http://receiver.example", Fingerprint: "1"}
 	var err error
 	if o.store, err = boltstore.Open(boltstore.Config{Path: filepath.Join(t.TempDir(), "restante.db")}); err != nil {
@@ -75,7 +76,7 @@ func (o *office) open() *office {
 	o.stop()
 	var err error
 	o.sender, err = sender.New(sender.Config{
-		Exchange: o.exchange, Outbox: o.outbox, Leases: host.NewLeases(o.store, "test", time.Now), Inbox: o.inbox,
+		Exchange: o.exchange, Outbox: o.outbox, Leases: host.NewLeases(o.store, o.holder, time.Now), Inbox: o.inbox,
 		Log: hclog.NewNullLogger(), Settings: o.settingsOf, Place: o.placeNow,
 		Elsewhere: func(_ host.GroupName, url string, local bool) (sender.Endpoint, error) {
 			if url != "http://test.example" && !local {
