@@ -109,11 +109,15 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	name, err := d.config.daemonName()
+	if err != nil {
+		return err
+	}
 	d.plugins, err = formatter.New(formatter.Config{
 		Folder:      d.config.Plugins,
 		Private:     filepath.Join(d.config.Data, "private"),
 		Queues:      d.parts.exchange.Queues,
-		Records:     d.parts.store,
+		Records:     ownRecords{d.parts.store, name},
 		Recent:      d.parts.recent,
 		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Options:     d.settled.plugin,
@@ -197,6 +201,7 @@ func (d *daemon) run(ctx context.Context) error {
 	rest.Go(func() { fail(serve(private, socket)) })
 	rest.Go(func() { fail(d.sender.Run(ctx)) })
 	rest.Go(func() { d.flush(ctx) })
+	rest.Go(func() { d.follow(ctx) })
 	rest.Go(func() { d.prune(ctx) })
 	rest.Go(func() { d.reloadOnHangup(ctx) })
 	rest.Go(func() { d.watch(ctx) })

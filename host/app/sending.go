@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -144,13 +143,13 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 	if d.machine, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("find out the name of this machine: %w", err)
 	}
-	folder, err := filepath.Abs(d.config.Data)
+	holder, err := machineAndFolder(d.config.Data)
 	if err != nil {
 		return nil, err
 	}
 	return sender.New(sender.Config{
 		Exchange: d.parts.exchange, Outbox: d.parts.outbox, Inbox: d.parts.inbox, Log: d.log.Named("sender"),
-		Leases:   host.NewLeases(d.parts.store, d.machine+":"+folder, time.Now),
+		Leases:   host.NewLeases(d.parts.store, holder, time.Now),
 		Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted,
 		Place: func() string { return place(d.settled.current().SendFrom, d.machine) },
 	})

@@ -143,6 +143,9 @@ func (s *Store) setUp(ctx context.Context) (err error) {
 // tableOf returns the table of a group, or of a bucket of records.
 func (s *Store) tableOf(name string) *table { return s.tables[shardOf(name, len(s.tables))] }
 
+// Shared implements host.Shared.
+func (s *Store) Shared() bool { return true }
+
 func (s *Store) operation() operation { return operation{s.writer, s.counter.Add(1)} }
 
 func (s *Store) isClosed() bool {
