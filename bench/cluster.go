@@ -38,11 +38,11 @@ func startFleet(ctx context.Context, s *settings, groups int) (*fleet, error) {
 	f := &fleet{}
 	for i := range nodes {
 		config := filepath.Join(s.folder, fmt.Sprintf("node-%d.hcl", i))
-		text := fmt.Sprintf("%sstore \"cluster\" {\n  node   = \"n%d\"\n  listen = %s\n  peers  = [%s]\n}\n", queues.String(), i, routes[i], strings.Join(routes, ", "))
+		text := fmt.Sprintf("%sstore \"cluster\" {\n  node   = \"n%d\"\n  listen = %s\n  peers  = [%s]\n  secret = \"a secret of the benchmark\"\n}\n", queues.String(), i, routes[i], strings.Join(routes, ", "))
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
-		d, err := launch(ctx, s, fmt.Sprintf("node-%d", i), config)
+		d, err := launch(ctx, s, fmt.Sprintf("node-%d", i), config, "--log-level", "error") // they warn until they have found each other
 		if err != nil {
 			return nil, err
 		}
