@@ -178,6 +178,9 @@ func (d *daemon) run(ctx context.Context) error {
 		Plugins: d.plugins, Status: func() control.Status { return d.status(stopping) },
 		Reload: d.reload, Check: d.parts.store.CheckData, Export: d.export, Import: d.importShared,
 	}
+	if d.parts.servers != nil {
+		commands.Cluster = d.parts.servers
+	}
 	pages, err := d.newPages()
 	if err != nil {
 		return err

@@ -45,6 +45,8 @@ type opened struct {
 	// failure returns why nothing can be stored until the daemon is started again,
 	// or nil.
 	failure func() error
+	// servers keep the store if it is shared; else nil.
+	servers *servers
 	// closers end the store and what is below it, the last one first.
 	closers []func() error
 }
@@ -84,6 +86,7 @@ func openStore(ctx context.Context, c Config, log hclog.Logger) (_ *opened, err 
 	if err := writeKind(c); err != nil {
 		return nil, err
 	}
+	o.servers = &servers{}
 	to := natsstore.Config{Replicas: c.Store.Replicas, Log: log.Named("store")}
 	if n := c.Store.NATS; n != nil {
 		to.URLs, to.Prefix = n.URLs, n.Prefix
@@ -95,7 +98,7 @@ func openStore(ctx context.Context, c Config, log hclog.Logger) (_ *opened, err 
 		if err != nil {
 			return nil, err
 		}
-		o.failure = node.Failure
+		o.failure, o.servers.node = node.Failure, node
 		o.closers = append(o.closers, func() error { node.Stop(); return nil })
 		if err := node.Ready(ctx); err != nil {
 			return nil, err
@@ -107,6 +110,10 @@ func openStore(ctx context.Context, c Config, log hclog.Logger) (_ *opened, err 
 		return nil, &HintError{Err: err, Hint: "see the block store in the configuration, and the log of the servers"}
 	}
 	o.store, o.closers = s, append(o.closers, s.Close)
+	o.servers.store = s
+	if status, err := o.servers.Status(ctx); err == nil && status.Advice != "" {
+		log.Warn("the NATS servers may lose what they have confirmed", "durability", status.Durability, "advice", status.Advice)
+	}
 	return o, nil
 }
 

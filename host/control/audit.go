@@ -68,6 +68,7 @@ func auditTable() map[string]audited {
 		"GET /errors/{id}":                         {action: "error looked at", look: true, about: path("id")},
 		"POST /errors/{id}/acknowledge":            {action: "error acknowledged", about: path("id")},
 		"POST /errors/{id}/reopen":                 {action: "error reopened", about: path("id")},
+		"POST /cluster/nodes/{node}/remove":        {action: "node removed", about: path("node")},
 	}
 }
 

@@ -40,6 +40,8 @@ type Server struct {
 	// behind.
 	Export func(ctx context.Context, w io.Writer, withoutDamaged bool) (json.RawMessage, error)
 	Import func(ctx context.Context, r io.Reader) error
+	// Cluster is nil where the store is not shared.
+	Cluster Cluster
 	// Check returns everything that is wrong with the stored data.
 	Check func() error
 }
@@ -91,6 +93,8 @@ func (s *Server) Handler() http.Handler {
 		"POST /errors/{id}/acknowledge":                s.acknowledgeError,
 		"POST /errors/{id}/reopen":                     s.reopenError,
 		"GET /audit":                                   s.listAudit,
+		"GET /cluster":                                 s.cluster,
+		"POST /cluster/nodes/{node}/remove":            s.removeNode,
 	} {
 		call := s.audited(pattern, call)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

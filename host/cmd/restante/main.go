@@ -79,7 +79,7 @@ that needs no plugin.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newServe(), newReload(), newAdd(), newQueues(), newMessages(), newDeliveries(), newSend(), newVerify(), newExport(), newImport(), newErrors(), newAudit(), newKeys(), newUsers(), newPlugins(), newPlugin(), newVersion())
+	root.AddCommand(newServe(), newReload(), newAdd(), newQueues(), newMessages(), newDeliveries(), newSend(), newVerify(), newExport(), newImport(), newCluster(), newErrors(), newAudit(), newKeys(), newUsers(), newPlugins(), newPlugin(), newVersion())
 	return root
 }
 
