@@ -19,7 +19,7 @@ func (a *Alerts) checkPlugins(ctx context.Context, now time.Time) error {
 		if since, known := a.down[file]; known {
 			down[file] = since
 		}
-		_, lasts := a.lasting(ErrorPlugin, "", file)
+		_, lasts := a.lasting(a.here(ErrorReport{Kind: ErrorPlugin, Plugin: limited(file, maxReportPlugin)}))
 		return lasts || now.Sub(down[file]) >= pluginGrace
 	}
 	for _, p := range a.Plugins() {
@@ -27,28 +27,28 @@ func (a *Alerts) checkPlugins(ctx context.Context, now time.Time) error {
 		switch p.State {
 		case PluginRejected:
 			stays(p.File)
-			errs = append(errs, a.settle(ctx, true, brokenPlugin(p), now))
+			errs = append(errs, a.settle(ctx, true, a.here(brokenPlugin(p)), now))
 		case PluginBackingOff:
 			if stays(p.File) {
-				errs = append(errs, a.settle(ctx, true, brokenPlugin(p), now))
+				errs = append(errs, a.settle(ctx, true, a.here(brokenPlugin(p)), now))
 			}
 		case PluginStarting: // it may crash again
 			if since, known := a.down[p.File]; known {
 				down[p.File] = since
 			}
 		default:
-			errs = append(errs, a.settle(ctx, false, brokenPlugin(p), now))
+			errs = append(errs, a.settle(ctx, false, a.here(brokenPlugin(p)), now))
 		}
 	}
 	missing := a.missingFiles(listed)
 	for file, groups := range missing {
 		listed[limited(file, maxReportPlugin)] = true
 		if stays(file) {
-			errs = append(errs, a.settle(ctx, true, missingPlugin(file, groups), now))
+			errs = append(errs, a.settle(ctx, true, a.here(missingPlugin(file, groups)), now))
 		}
 	}
 	for _, r := range a.open {
-		if r.Kind == ErrorPlugin && !listed[r.Plugin] { // it was taken out, and has no queue
+		if r.Kind == ErrorPlugin && r.Daemon == a.Daemon && !listed[r.Plugin] { // it was taken out, and has no queue
 			errs = append(errs, a.settle(ctx, false, r, now))
 		}
 	}

@@ -35,6 +35,8 @@ const (
 	pluginGrace   = time.Minute
 	// alertPause is how old what a report says of something that lasts may get.
 	alertPause = 10 * time.Minute
+	// goneDaemon is after how long without a word a daemon does not count any more.
+	goneDaemon = 3 * alertPause
 
 	lookAtQueue   = "Look at the queue, and at the system that should fetch it."
 	lookAtSending = "The page Sending of the queue, or \"restante send status %s\", says why it was not sent."
@@ -56,6 +58,10 @@ type Alerts struct {
 	// is too few. It may be nil, and fail with errors.ErrUnsupported.
 	Disk func() (free, least uint64, err error)
 	Now  func() time.Time
+	// Daemon is the name of this daemon, if others share the store: each has plugins
+	// and a disk of its own. What one of them reported that is gone is over when
+	// another has not heard of it for half an hour.
+	Daemon string
 
 	started time.Time
 	open    map[string]ErrorReport // by subject, as of this check
@@ -80,23 +86,42 @@ func (a *Alerts) Check(ctx context.Context) error {
 	for _, q := range a.Queues.All() {
 		errs = append(errs, a.checkWaiting(ctx, q, now), a.checkSilent(ctx, q, now), a.checkUnmarked(ctx, q, now))
 	}
-	errs = append(errs, a.checkPlugins(ctx, now), a.checkDisk(ctx, now))
+	errs = append(errs, a.checkPlugins(ctx, now), a.checkDisk(ctx, now), a.endOfGone(ctx, now))
 	return errors.Join(errs...)
 }
 
 // lasting returns the report of what was wrong at the last check, if it was.
-func (a *Alerts) lasting(kind ErrorKind, g GroupName, plugin string) (ErrorReport, bool) {
-	r, ok := a.open[subjectOf(kind, g, plugin)]
+func (a *Alerts) lasting(of ErrorReport) (ErrorReport, bool) {
+	r, ok := a.open[of.subject()]
 	return r, ok && r.lasts()
+}
+
+// here says of a report that it is of this daemon alone.
+func (a *Alerts) here(r ErrorReport) ErrorReport {
+	if r.Daemon = a.Daemon; r.Daemon != "" && r.Title != "" {
+		r.Title = "On " + r.Daemon + ": " + r.Title
+	}
+	return r
+}
+
+// endOfGone ends what daemons have reported that are gone.
+func (a *Alerts) endOfGone(ctx context.Context, now time.Time) error {
+	var errs []error
+	for _, r := range a.open {
+		if r.Daemon != "" && r.Daemon != a.Daemon && now.Sub(r.Last) >= goneDaemon {
+			errs = append(errs, a.settle(ctx, false, r, now))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // settle raises a report that lasts, or ends it. What is known already is only
 // written again now and then.
 func (a *Alerts) settle(ctx context.Context, wrong bool, r ErrorReport, now time.Time) error {
-	known, lasts := a.lasting(r.Kind, r.Group, r.Plugin)
+	known, lasts := a.lasting(r)
 	switch {
 	case !wrong && lasts:
-		return a.Inbox.End(ctx, r.Kind, r.Group, r.Plugin)
+		return a.Inbox.end(ctx, r.subject())
 	case !wrong, lasts && known.Title == limited(r.Title, maxReportTitle) && now.Sub(known.Last) < alertPause:
 		return nil
 	}
@@ -136,7 +161,7 @@ func (a *Alerts) checkSilent(ctx context.Context, q Queue, now time.Time) error 
 	since := activity.Asked
 	// While the daemon was down nobody could call; but who was silent before still
 	// is.
-	if _, lasts := a.lasting(ErrorSilent, q.Group, ""); !lasts && since.Before(a.started) {
+	if _, lasts := a.lasting(ErrorReport{Kind: ErrorSilent, Group: q.Group}); !lasts && since.Before(a.started) {
 		since = a.started
 	}
 	r := ErrorReport{Kind: ErrorSilent, Group: q.Group}
@@ -181,7 +206,7 @@ func (a *Alerts) checkDisk(ctx context.Context, now time.Time) error {
 		r.Title = fmt.Sprintf("The disk of the data folder is nearly full: less than %d MiB are free.", least>>20)
 		r.Details = fmt.Sprintf("%d MiB are free. When nothing is, no message can be added. Make space, or prune read messages with \"restante messages prune\".", free>>20)
 	}
-	return a.settle(ctx, wrong, r, now)
+	return a.settle(ctx, wrong, a.here(r), now)
 }
 
 // Duration writes a time for people: "3 days", "1 hour 30 minutes", "45 seconds".

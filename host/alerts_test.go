@@ -309,3 +309,42 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// Each daemon has plugins and a disk of its own: none ends what another reports.
+func TestAlertsOfTwoDaemons(t *testing.T) {
+	a := newWatched(t)
+	b := &watched{clock: a.clock, t: t, x: a.x, store: a.store, free: 1 << 40, plugins: []host.PluginStatus{{File: "records", State: host.PluginActive}}}
+	b.restart(0)
+	a.alerts.Daemon, b.alerts.Daemon = "a", "b"
+	check := func(want string, ended int, all ...*watched) {
+		t.Helper()
+		for range 3 {
+			for _, w := range all {
+				a.move(time.Minute)
+				if err := w.alerts.Check(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got := []string{}
+		for _, r := range openReports(t, b.inbox) {
+			got = append(got, fmt.Sprintf("%s of %s", r.Kind, r.Daemon))
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != want {
+			t.Errorf("the inbox has %q, want %q", strings.Join(got, ", "), want)
+		}
+		if done, err := b.inbox.Done(t.Context(), 0, 10); err != nil || len(done) != ended {
+			t.Errorf("%d reports have ended, %v, want %d", len(done), err, ended)
+		}
+	}
+	a.free, a.plugins[0].State = 0, host.PluginRejected
+	check("disk of a, plugin of a", 0, a, b)
+	b.free = 0
+	check("disk of a, disk of b, plugin of a", 0, a, b)
+	a.free, a.plugins[0].State = 1<<40, host.PluginActive
+	check("disk of b", 2, a, b)
+	check("disk of b", 2, a) // b may be gone
+	a.move(time.Hour)
+	check("", 3, a)
+}

@@ -61,13 +61,13 @@ func NewInbox(store Store, now func() time.Time) *Inbox {
 func (i *Inbox) Raise(ctx context.Context, r ErrorReport) error {
 	now := i.now().UTC()
 	r.Times, r.First, r.Last = max(r.Times, 1), now, now
-	r.Lasting, r.Plugin = r.Kind.Lasting(), limited(r.Plugin, maxReportPlugin)
+	r.Lasting, r.Plugin, r.Daemon = r.Kind.Lasting(), limited(r.Plugin, maxReportPlugin), limited(r.Daemon, maxReportPlugin)
 	r.Title, r.Details = limited(r.Title, maxReportTitle), limited(r.Details, maxReportDetails)
 	subject := r.subject()
 	i.mu.Lock()
 	c := i.counted[subject]
 	if c == nil {
-		c = &countedReport{ErrorReport: ErrorReport{Kind: r.Kind, Group: r.Group, Plugin: r.Plugin}}
+		c = &countedReport{ErrorReport: r.nothing()}
 		i.counted[subject] = c
 	}
 	c.merge(r)
@@ -122,9 +122,14 @@ func (i *Inbox) write(ctx context.Context, subject string) error {
 
 // End says that what lasted is over, if it was reported at all.
 func (i *Inbox) End(ctx context.Context, kind ErrorKind, g GroupName, plugin string) error {
+	return i.end(ctx, subjectOf(kind, g, plugin))
+}
+
+// end says that what lasted is over.
+func (i *Inbox) end(ctx context.Context, subject string) error {
 	i.writing.Lock()
 	defer i.writing.Unlock()
-	return i.change(ctx, subjectOf(kind, g, plugin), func(known *ErrorReport) *ErrorReport {
+	return i.change(ctx, subject, func(known *ErrorReport) *ErrorReport {
 		if known != nil && known.lasts() {
 			known.Ended = i.now().UTC()
 		}
@@ -248,7 +253,7 @@ func (i *Inbox) take(subject string) countedReport {
 		return countedReport{}
 	}
 	taken := *c
-	i.counted[subject] = &countedReport{ErrorReport: ErrorReport{Kind: c.Kind, Group: c.Group, Plugin: c.Plugin}}
+	i.counted[subject] = &countedReport{ErrorReport: c.nothing()}
 	return taken
 }
 
@@ -274,7 +279,9 @@ func (c countedReport) onto(known *ErrorReport) *ErrorReport {
 		if c.Lasting && !c.since.IsZero() {
 			return nil // another daemon has seen the end of it
 		}
-		known = &ErrorReport{ID: strings.ToLower(rand.Text()[:10]), Kind: c.Kind, Group: c.Group, Plugin: c.Plugin}
+		fresh := c.nothing()
+		fresh.ID = strings.ToLower(rand.Text()[:10])
+		known = &fresh
 	}
 	known.merge(c.ErrorReport)
 	return known

@@ -61,6 +61,8 @@ type ErrorReport struct {
 	Kind   ErrorKind `json:"kind"`
 	Group  GroupName `json:"group,omitempty"`
 	Plugin string    `json:"plugin,omitempty"`
+	// Daemon is whose plugin or disk it is, where several daemons share the store.
+	Daemon string `json:"daemon,omitempty"`
 	// Title says in a line what is wrong and what is to be done, as of the last
 	// time.
 	Title string `json:"title"`
@@ -96,7 +98,16 @@ const (
 
 // subject is what the report is about: its key in the store.
 func (r *ErrorReport) subject() string {
-	return subjectOf(r.Kind, r.Group, r.Plugin)
+	subject := subjectOf(r.Kind, r.Group, r.Plugin)
+	if r.Daemon != "" {
+		subject += "/" + limited(r.Daemon, maxReportPlugin)
+	}
+	return subject
+}
+
+// nothing returns a report of the same subject that has counted nothing.
+func (r *ErrorReport) nothing() ErrorReport {
+	return ErrorReport{Kind: r.Kind, Group: r.Group, Plugin: r.Plugin, Daemon: r.Daemon}
 }
 
 // subjectOf makes the key of a report. The name of a plugin's file may be

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -41,6 +42,9 @@ func (d *daemon) watch(ctx context.Context) {
 	alerts := host.Alerts{
 		Inbox: d.parts.inbox, Store: d.parts.store, Queues: d.parts.exchange.Queues, Activities: d.parts.activities,
 		Plugins: d.plugins.List, Limits: d.settled.alertLimits, Disk: d.disk, Now: time.Now,
+	}
+	if host.IsShared(d.parts.store) {
+		alerts.Daemon, _ = os.Hostname() // without a name its reports are everybody's
 	}
 	select {
 	case <-d.plugins.Ready():
