@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -43,9 +42,7 @@ func (d *daemon) watch(ctx context.Context) {
 		Inbox: d.parts.inbox, Store: d.parts.store, Queues: d.parts.exchange.Queues, Activities: d.parts.activities,
 		Plugins: d.plugins.List, Limits: d.settled.alertLimits, Disk: d.disk, Now: time.Now,
 	}
-	if host.IsShared(d.parts.store) {
-		alerts.Daemon, _ = os.Hostname() // without a name its reports are everybody's
-	}
+	alerts.Daemon, _ = d.config.daemonName() // it was found out when the daemon started
 	select {
 	case <-d.plugins.Ready():
 	case <-ctx.Done():
