@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,18 +69,28 @@ func TestClusterStore(t *testing.T) {
 	if n, err := all[1].store.Counts(ctx, "g"); err != nil || n.Unread != 1 {
 		t.Errorf("Counts by another daemon = %+v, %v, want one unread", n, err)
 	}
+	status, err := all[1].servers.Status(ctx)
+	if err != nil || status.Node != "n2" || len(status.Nodes) != 3 || len(status.Streams) < 2 || status.Durability != "always" || status.Leader == "" {
+		t.Errorf("Status = %+v, %v", status, err)
+	}
+	if err := all[0].servers.Remove(ctx, "n3"); !errors.Is(err, cluster.ErrConnected) {
+		t.Errorf("Remove of a node that runs = %v", err)
+	}
 
 	// What does not go while a daemon has the folder, and without one.
 	if _, err := openParts(ctx, configs[0], hclog.NewNullLogger(), nil); modesWork && !errors.Is(err, host.ErrInUse) {
 		t.Errorf("openParts of a folder in use = %v, want ErrInUse", err)
 	}
 	stop(2)
-	_, _, err := Connect(ctx, configs[2].Data)
+	_, _, err = Connect(ctx, configs[2].Data)
 	if hint, ok := errors.AsType[*HintError](err); !ok || !strings.Contains(hint.Hint, "start the daemon first") {
 		t.Errorf("Connect without a daemon = %v", err)
 	}
 	if _, err := all[0].store.Append(ctx, host.Addition{Group: "g", Data: []json.RawMessage{json.RawMessage(`{"a":2}`)}}); err != nil {
 		t.Errorf("Append with two of three = %v", err)
+	}
+	if status, err = all[0].servers.Status(ctx); err != nil || !slices.Contains(status.Wrong(), "node n3 is down") {
+		t.Errorf("Status without n3 = %q, %v", status.Wrong(), err)
 	}
 	if err := all[1].failure(); err != nil {
 		t.Error(err)
@@ -115,6 +126,12 @@ func TestNATSStore(t *testing.T) {
 	}
 	if _, err := p.store.Append(t.Context(), host.Addition{Group: "g", Data: []json.RawMessage{json.RawMessage("1")}}); err != nil {
 		t.Error(err)
+	}
+	if status, err := p.servers.Status(t.Context()); err != nil || status.Durability == "always" || len(status.Wrong()) == 0 {
+		t.Errorf("Status of servers that don't say how they sync = %+v, %v", status, err)
+	}
+	if err := p.servers.Remove(t.Context(), "n1"); !errors.Is(err, host.ErrNoCluster) {
+		t.Errorf("Remove of another's node = %v", err)
 	}
 	if err := p.close(t.Context()); err != nil {
 		t.Error(err)
