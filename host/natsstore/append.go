@@ -151,7 +151,7 @@ func (s *Store) appendable(ctx context.Context, g *group) (last tail, err error)
 			return last, err
 		}
 		if !last.known {
-			if err = s.createStream(ctx, s.groupConfig(g.name)); err != nil {
+			if err := s.makeGroup(ctx, g.name); err != nil {
 				return last, fmt.Errorf("make the stream of group %q: %w", g.name, err)
 			}
 			last.known = true
@@ -172,6 +172,22 @@ func (s *Store) appendable(ctx context.Context, g *group) (last tail, err error)
 		last.time, last.settled = state.Time, state.settled
 	}
 	return last, nil
+}
+
+// makeGroup makes the stream of a group. First its state is written, so that a stream
+// that seems not to be there is looked for: see confirmNoStream.
+func (s *Store) makeGroup(ctx context.Context, g host.GroupName) error {
+	err := s.tableOf(string(g)).do(ctx, &change{needs: []string{stateKey(g)}, run: func(c *commit) error {
+		old, err := c.get(stateKey(g))
+		if err == nil && !old.exists() && !c.changed(stateKey(g)) {
+			_, err = c.change(g)
+		}
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	return s.createStream(ctx, s.groupConfig(g))
 }
 
 // placed is what is about to be appended, with its ids.
@@ -278,7 +294,7 @@ func (s *Store) stored(ctx context.Context, p *placed) (int, error) {
 	// All have the same operation, so the one that must be there is enough: the
 	// last of all, or the last that is stored.
 	at := min(last.seq, uint64(p.first)+uint64(len(p.all))-1)
-	m, err := s.get(ctx, p.group.stream, getRequest{Seq: at})
+	m, err := s.getMessage(ctx, p.group.name, getRequest{Seq: at})
 	if err != nil {
 		return 0, err
 	}

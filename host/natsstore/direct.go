@@ -3,7 +3,6 @@ package natsstore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"sync"
 
@@ -148,7 +147,7 @@ func (s *Store) lastOf(ctx context.Context, stream string, subjects []string, no
 		}
 		for subject := range missing {
 			m, err := s.get(ctx, stream, getRequest{Last: subject})
-			if err != nil && !errors.Is(err, errNoStream) {
+			if err != nil {
 				return nil, err
 			}
 			if m != nil {

@@ -3,6 +3,7 @@ package natsstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -97,12 +98,45 @@ func (s *Store) tail(ctx context.Context, name host.GroupName) (tail, error) {
 		}
 	}
 	last, err := s.readTail(ctx, g)
+	if err == nil && !last.known {
+		last, err = s.confirmNoStream(ctx, g)
+	}
 	if err == nil {
 		g.remember(last)
 	}
 	return last, err
 }
 
+// lookAgainFor is how long a stream that should be there is looked for: a server
+// that has just become its leader may not know it yet, and a daemon may be about to
+// make it.
+const lookAgainFor = 3 * time.Second
+
+// confirmNoStream is asked whether a group that seems to have no stream really has
+// none. Its state was written before its stream was made.
+func (s *Store) confirmNoStream(ctx context.Context, g *group) (tail, error) {
+	known := g.remembered().known
+	c, err := s.tableOf(string(g.name)).load(ctx, stateKey(g.name))
+	if err != nil || !known && !c.exists() {
+		return tail{}, err
+	}
+	for since := time.Now(); time.Since(since) < lookAgainFor; {
+		if !s.pause(ctx, 5) {
+			return tail{}, s.unavailable(ctx, errNoStream)
+		}
+		if last, err := s.readTail(ctx, g); err != nil || last.known {
+			return last, err
+		}
+	}
+	state, err := s.stateOf(c)
+	if err == nil && (known || state.Last > 0) {
+		err = fmt.Errorf("the stream %s with the messages of %q is gone: restore it from a backup", g.stream, g.name)
+	}
+	return tail{}, err // perhaps a daemon died before it made the stream
+}
+
+// readTail asks for the end of a group's stream whatever is remembered. It is not
+// known if there seems to be no stream.
 func (s *Store) readTail(ctx context.Context, g *group) (tail, error) {
 	m, err := s.get(ctx, g.stream, getRequest{Last: ">"})
 	if errors.Is(err, errNoStream) {
@@ -123,4 +157,18 @@ func (s *Store) readTail(ctx context.Context, g *group) (tail, error) {
 	}
 	seq := found.State.Last
 	return tail{known: true, seq: seq, visible: host.ID(seq), deleted: seq > 0}, nil
+}
+
+// getMessage asks the leader of a group's stream for a message, nil if there is
+// none.
+func (s *Store) getMessage(ctx context.Context, g host.GroupName, r getRequest) (*stored, error) {
+	for {
+		m, err := s.get(ctx, s.names.group(g), r)
+		if !errors.Is(err, errNoStream) {
+			return m, err
+		}
+		if last, err := s.tail(ctx, g); err != nil || !last.known {
+			return nil, err
+		}
+	}
 }

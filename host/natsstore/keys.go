@@ -2,7 +2,6 @@ package natsstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,7 +20,7 @@ import (
 // be, though nothing was added: that is why all was refused, also before.
 func (s *Store) checkKeys(ctx context.Context, p *placed) error {
 	for subject, replaces := range p.keys {
-		m, err := s.get(ctx, p.group.stream, getRequest{Last: subject})
+		m, err := s.getMessage(ctx, p.group.name, getRequest{Last: subject})
 		if err != nil {
 			return err
 		}
@@ -69,11 +68,8 @@ func (s *Store) withoutRepeated(ctx context.Context, g *group, all []*addition) 
 // it is gone.
 func (s *Store) findKey(ctx context.Context, name host.GroupName, key string) (known *label, replaces uint64, err error) {
 	subject := s.names.messages(name) + "." + keySubject(key)
-	m, err := s.get(ctx, s.group(name).stream, getRequest{Last: subject})
-	if errors.Is(err, errNoStream) || err == nil && m == nil {
-		return nil, 0, nil
-	}
-	if err != nil {
+	m, err := s.getMessage(ctx, name, getRequest{Last: subject})
+	if m == nil || err != nil {
 		return nil, 0, err
 	}
 	v, err := s.view(ctx, name)

@@ -100,11 +100,11 @@ func (s *Store) fetchPage(ctx context.Context, g host.GroupName, wanted []host.I
 		}
 		rest = rest[at:]
 	}
-	return found, s.fetchMissing(ctx, stream, wanted, found)
+	return found, s.fetchMissing(ctx, g, wanted, found)
 }
 
 // fetchMissing asks the leader for those messages that were not found.
-func (s *Store) fetchMissing(ctx context.Context, stream string, wanted []host.ID, found map[host.ID]*stored) error {
+func (s *Store) fetchMissing(ctx context.Context, g host.GroupName, wanted []host.ID, found map[host.ID]*stored) error {
 	var missing []host.ID
 	for _, id := range wanted {
 		if found[id] == nil {
@@ -113,7 +113,7 @@ func (s *Store) fetchMissing(ctx context.Context, stream string, wanted []host.I
 	}
 	var mu sync.Mutex
 	return each(missing, 16, func(id host.ID) error {
-		m, err := s.get(ctx, stream, getRequest{Seq: uint64(id)})
+		m, err := s.getMessage(ctx, g, getRequest{Seq: uint64(id)})
 		if err == nil && m != nil {
 			mu.Lock()
 			found[id] = m

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,7 @@ const (
 	codeNotForAccount     = 10039
 	codeNoSequence        = 10043
 	codeStorageFull       = 10047
+	codeCreateFailed      = 10049
 	codeDeleteFailed      = 10057
 	codeStreamNameInUse   = 10058
 	codeNoStream          = 10059
@@ -81,12 +83,15 @@ func transient(err error) bool {
 	case 0:
 	case codeNotAvailable, codeNotLeader, codeStreamOffline, codeNotEnabled, codeNotForAccount, codeIncompleteBatch, codeTooManyBatches:
 		return true
+	case codeCreateFailed:
+		// A server says so now and then while it deletes other streams.
+		return strings.Contains(err.Error(), "creating store")
 	default:
 		return false
 	}
 	for _, e := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
-		nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrStaleConnection, errNotConnected,
+		nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrStaleConnection, errNotConnected, errLostStream,
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -232,6 +237,8 @@ func (s *Store) words(err error) string {
 		return fmt.Sprintf("not connected to any NATS server of %s", s.addresses())
 	case errors.Is(err, nats.ErrNoResponders), code == codeNotAvailable, code == codeNotLeader, code == codeStreamOffline:
 		return "the NATS cluster has no leader for it; most of its servers must run and reach each other"
+	case errors.Is(err, errLostStream):
+		return err.Error() + "; if it stays so, restore it from a backup"
 	case code == codeNotEnabled, code == codeNotForAccount:
 		return "JetStream is not enabled (" + err.Error() + ")"
 	case code != 0:

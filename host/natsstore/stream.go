@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 )
@@ -32,8 +33,23 @@ type getRequest struct {
 
 var errNoStream = errors.New("there is no such stream")
 
-// get asks the leader of a stream for a message, nil if there is none. It fails
-// with errNoStream.
+// errLostStream is for streams that were there when the store was opened: a server
+// that has just become the leader of one may not know it yet.
+var errLostStream = errors.New("a stream of the store is not there")
+
+// missing says what it means that a server knows no such stream.
+func (s *Store) missing(stream string, err error) error {
+	if codeOf(err) != codeNoStream {
+		return err
+	}
+	if strings.HasPrefix(stream, s.names.groupStreams()) {
+		return errNoStream
+	}
+	return fmt.Errorf("%w: %s", errLostStream, stream)
+}
+
+// get asks the leader of a stream for a message, nil if there is none. It fails with
+// errNoStream if it is that of a group, and perhaps not made yet.
 func (s *Store) get(ctx context.Context, stream string, r getRequest) (*stored, error) {
 	var answer struct {
 		Message struct {
@@ -43,12 +59,13 @@ func (s *Store) get(ctx context.Context, stream string, r getRequest) (*stored, 
 			Data    []byte `json:"data"`
 		} `json:"message"`
 	}
-	switch err := s.call(ctx, "STREAM.MSG.GET."+stream, r, &answer); {
-	case codeOf(err) == codeNoMessage:
-		return nil, nil
-	case codeOf(err) == codeNoStream:
-		return nil, errNoStream
-	case err != nil:
+	err := s.try(ctx, func(ctx context.Context) error {
+		return s.missing(stream, s.ask(ctx, "STREAM.MSG.GET."+stream, r, &answer))
+	})
+	if err != nil {
+		if codeOf(err) == codeNoMessage {
+			err = nil
+		}
 		return nil, err
 	}
 	m := &stored{subject: answer.Message.Subject, seq: answer.Message.Seq, data: answer.Message.Data}
@@ -160,17 +177,14 @@ func (s *Store) askInfo(ctx context.Context, stream string, r infoRequest) (*str
 }
 
 // info asks the leader about a stream and the subjects that match a filter, if one
-// is given. It fails with errNoStream.
+// is given. It fails with errNoStream as get does.
 func (s *Store) info(ctx context.Context, stream, filter string) (found *streamInfo, err error) {
 	for offset := 0; ; {
 		var page *streamInfo
 		err := s.try(ctx, func(ctx context.Context) (err error) {
 			page, err = s.askInfo(ctx, stream, infoRequest{filter, offset})
-			return err
+			return s.missing(stream, err)
 		})
-		if codeOf(err) == codeNoStream {
-			return nil, errNoStream
-		}
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func (s *Store) deleteLarge(ctx context.Context, name host.GroupName, ids host.R
 		return err
 	}
 	for id := range ids.IDs() {
-		m, err := s.get(ctx, s.names.group(name), getRequest{Seq: uint64(id)})
+		m, err := s.getMessage(ctx, name, getRequest{Seq: uint64(id)})
 		if err != nil {
 			return err
 		}

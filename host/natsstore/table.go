@@ -179,9 +179,6 @@ func (t *table) load(ctx context.Context, key string) (*cell, error) {
 		}
 		m, err := t.store.get(ctx, t.stream, r)
 		if err != nil {
-			if errors.Is(err, errNoStream) {
-				err = fmt.Errorf("the stream %s, which was there, is gone: restore it from a backup", t.stream)
-			}
 			return nil, err
 		}
 		switch {
