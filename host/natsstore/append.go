@@ -147,7 +147,10 @@ func (s *Store) appendSome(g *group, all []*addition) {
 // there: what was left incomplete is settled, and the stream is made if need be.
 func (s *Store) appendable(ctx context.Context, g *group) (last tail, err error) {
 	if last = g.remembered(); !last.known {
-		if last, err = s.readTail(ctx, g); err != nil {
+		if last, err = s.readTail(ctx, g); err == nil && !last.known {
+			last, err = s.confirmNoStream(ctx, g)
+		}
+		if err != nil {
 			return last, err
 		}
 		if !last.known {
@@ -285,6 +288,9 @@ func (s *Store) write(ctx context.Context, p *placed) error {
 // something else is in their place.
 func (s *Store) stored(ctx context.Context, p *placed) (int, error) {
 	last, err := s.readTail(ctx, p.group)
+	if err == nil && !last.known {
+		last, err = s.confirmNoStream(ctx, p.group)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -46,6 +46,9 @@ func (s *Store) Now() time.Time { return s.now() }
 
 // PretendLast has the state of a group say that it has so many messages.
 func (s *Store) PretendLast(ctx context.Context, name host.GroupName, last host.ID) error {
+	if err := s.makeGroup(ctx, name); err != nil {
+		return err
+	}
 	return s.tableOf(string(name)).do(ctx, &change{run: func(c *commit) error {
 		state, err := c.change(name)
 		if err == nil {

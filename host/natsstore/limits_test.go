@@ -259,3 +259,38 @@ func TestOrphanedDeletes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLostStream has somebody delete the stream of a group. Its messages must not
+// seem never to have been, and its numbers must not begin anew: they would be those
+// of messages that were read.
+func TestLostStream(t *testing.T) {
+	c := sharedCluster(t, 1)
+	conf := config(t, c)
+	a := open(t, conf)
+	if _, err := a.Append(t.Context(), host.Addition{Group: "g", Data: messages("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Move(t.Context(), "g", upTo(1), host.Read); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect(c.urls()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), conf.Prefix+"_m_g"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Counts(t.Context(), "g"); err == nil || !strings.Contains(err.Error(), "restore it") {
+		t.Errorf("Counts without the stream = %v", err)
+	}
+	for name, s := range map[string]host.Store{"the same": a, "another": open(t, conf)} {
+		if _, err := s.Append(t.Context(), host.Addition{Group: "g", Data: messages("2")}); err == nil || !strings.Contains(err.Error(), "restore it") {
+			t.Errorf("Append by %s daemon without the stream = %v", name, err)
+		}
+	}
+}
