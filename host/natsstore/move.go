@@ -31,10 +31,7 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 		}
 	}
 	ids = ids.Clone()
-	var outcome struct {
-		moved uint64
-		after host.Counts
-	}
+	var outcome struct{ moved uint64 }
 	c := &change{
 		needs: append(here.heads(), stateKey(name)), messages: len(here) + 1, bytes: here.bytes(),
 		run: func(c *commit) error {
@@ -50,7 +47,6 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 				state.Last, state.Time = last.visible, last.time
 			}
 			outcome.moved = state.Move(ids, to)
-			outcome.after = state.Counts()
 			if outcome.moved == 0 {
 				return nil
 			}
@@ -69,7 +65,10 @@ func (s *Store) Move(ctx context.Context, name host.GroupName, ids host.Ranges, 
 	if to == host.Unread && outcome.moved > 0 {
 		s.notify(name)
 	}
-	return outcome.moved, outcome.after, nil
+	// What the commit knows of additions is from before it, when there may have been
+	// fewer than others were told of since.
+	after, err = s.Counts(ctx, name)
+	return outcome.moved, after, err
 }
 
 // Counts implements host.Messages.

@@ -1,6 +1,7 @@
 package natsstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -127,37 +128,59 @@ type view struct {
 	last tail
 }
 
-// view looks at the newest message and at the state of a group, both as the leaders
-// have them.
-func (s *Store) view(ctx context.Context, g host.GroupName) (view, error) {
-	t := s.tableOf(string(g))
+// look is what a group looked like at two moments, that of its state and that of its
+// newest message, both as the leaders have them.
+type look struct {
+	cell *cell
+	last tail
+}
+
+func sameState(a, b look) bool { return a.cell.seq == b.cell.seq }
+func sameLast(a, b look) bool  { return a.last.seq == b.last.seq }
+
+// look looks at a group.
+func (s *Store) look(ctx context.Context, g host.GroupName) (l look, err error) {
 	type found struct {
 		cell *cell
 		err  error
 	}
 	loaded := make(chan found, 1)
 	go func() {
-		c, err := t.load(ctx, stateKey(g))
+		c, err := s.tableOf(string(g)).load(ctx, stateKey(g))
 		loaded <- found{c, err}
 	}()
-	last, err := s.tail(ctx, g)
+	l.last, err = s.tail(ctx, g)
 	f := <-loaded
-	for n := 0; ; n++ {
+	l.cell = f.cell
+	return l, cmp.Or(err, f.err)
+}
+
+// view returns what a group looks like at one moment. The state and the messages are
+// led by different servers, so it looks until one of them was the same before and
+// after it looked at the other.
+func (s *Store) view(ctx context.Context, g host.GroupName) (view, error) {
+	var before, between, now look
+	for n := 1; ; n++ {
+		var err error
+		if now, err = s.look(ctx, g); err != nil {
+			return view{}, err
+		}
+		one := now
+		switch {
+		case n > 1 && sameState(between, now) && sameLast(between, now):
+		case n > 2 && sameState(before, now):
+			one.last = between.last
+		case n > 2 && sameLast(before, now):
+			one.cell = between.cell
+		default:
+			before, between = between, now
+			continue
+		}
+		state, err := s.stateOf(one.cell)
 		if err != nil {
 			return view{}, err
 		}
-		if f.err != nil {
-			return view{}, f.err
-		}
-		state, err := s.stateOf(f.cell)
-		if err != nil {
-			return view{}, err
-		}
-		if state.settled >= last.settled || n > 0 {
-			return view{s.joined(state, last), last}, nil
-		}
-		// The state is from before ids were given up that last is beyond of.
-		f.cell, f.err = t.load(ctx, stateKey(g))
+		return view{s.joined(state, one.last), one.last}, nil
 	}
 }
 
