@@ -5,9 +5,10 @@ PLUGINS := $(notdir $(wildcard plugins/*))
 GO      := go
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 LISTEN  ?= 127.0.0.1:8089
+ROUNDS  ?= 10
 NPM     := axe-core@4.14.1 standardwebhooks@1.1.1 svix@2.5.0
 
-.PHONY: help build run test check deps contract generate bench screenshots crash kill-sender swaps real-input fuzz clean
+.PHONY: help build run test check deps contract generate bench screenshots crash kill-sender cluster-proof swaps real-input fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +65,9 @@ crash: ## kill -9 the daemon fifty times in the middle of adds by 64 clients
 
 kill-sender: ## kill -9 the daemon a hundred times while it sends 10,000 messages
 	$(GO) test -count=1 -timeout 30m -run '^TestKillSender$$' -v ./host/cmd/restante -send-rounds 100
+
+cluster-proof: ## kill, stop, cut off and replace daemons of a cluster, again and again (ROUNDS=10; partitions as root)
+	$(GO) test -count=1 -timeout 3h -v ./host/clustertest -rounds $(ROUNDS) -takeovers $(ROUNDS) -standstill 12s
 
 swaps: ## replace a plugin fifty times, by good and bad files, under pollers and adders
 	$(GO) test -count=1 -timeout 30m -run '^TestSwapUnderLoad$$' -v ./host/cmd/restante -swaps 50

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"examples":               {"sdk"},
 	"host":                   {},
 	"host/storetest":         {"host"},
+	"host/clustertest":       {},
 	"host/boltstore":         {"host"},
 	"host/natsstore":         {"host"},
 	"host/cluster":           {},
