@@ -90,3 +90,11 @@ func FuzzDecodeState(f *testing.F) {
 		}
 	})
 }
+
+func TestOlder(t *testing.T) {
+	for version, want := range map[string]bool{"2.11.9": true, "2.12.0": false, "2.12.0-RC.1": false, "2.15.2": false, "3.0.0": false, "1.99.0": true, "": true} {
+		if got := older(version, "2.12.0"); got != want {
+			t.Errorf("older(%q) = %v, want %v", version, got, want)
+		}
+	}
+}

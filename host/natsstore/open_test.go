@@ -150,3 +150,15 @@ func TestNoQuorum(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestInProcess opens a store on a server within the process, without an address.
+func TestInProcess(t *testing.T) {
+	c := sharedCluster(t, 1)
+	conf := config(t, c)
+	conf.URLs, conf.Options = nil, []nats.Option{nats.InProcessServer(c.servers[0])}
+	s := open(t, conf)
+	if _, err := s.Append(t.Context(), host.Addition{Group: "g", Data: messages("1")}); err != nil {
+		t.Fatal(err)
+	}
+	wantCounts(t, s, host.Counts{Last: 1, Unread: 1})
+}
