@@ -136,9 +136,11 @@ type deliveryAgain struct {
 }
 
 // fold makes the deliveries of a batch out of its entries, oldest first. Two
-// daemons may have recorded the same one at the same time.
+// daemons may have recorded the same one at the same time. What one is answered may
+// come before the delivery, which another is still recording.
 func fold(entries []Entry) ([]ListedDelivery, error) {
 	var all []ListedDelivery
+	var answers []deliveryAnswer
 	for _, e := range entries {
 		var event deliveryEvent
 		if err := json.Unmarshal(e.Value, &event); err != nil {
@@ -148,21 +150,44 @@ func fold(entries []Entry) ([]ListedDelivery, error) {
 			if slices.ContainsFunc(all, func(d ListedDelivery) bool { return d.ID == f.ID }) {
 				event.Again = &deliveryAgain{ID: f.ID, Times: f.Fetches, Last: f.Last, By: f.By}
 			} else {
-				all = append(all, ListedDelivery{Number: e.Number, Delivery: *f})
+				began := f.First
+				if len(all) == 0 { // so that is what was answered; the clocks differ
+					began = began.Add(-clockSkew)
+				}
+				fresh := ListedDelivery{Number: e.Number, Delivery: *f}
+				for _, a := range answers {
+					if began.Before(a.at) {
+						a.apply(&fresh.Delivery)
+					}
+				}
+				all = append(all, fresh)
 			}
 		}
+		answer := deliveryAnswer{e.Time, event.Marked, event.Refused}
+		answers = append(answers, answer)
 		for i := range all {
-			d := &all[i]
+			d := &all[i].Delivery
 			if a := event.Again; a != nil && a.ID == d.ID {
 				d.Fetches, d.Last, d.By = d.Fetches+a.Times, a.Last, a.By
 			}
-			if event.Marked != nil && d.Marked.IsZero() {
-				d.Marked, d.MarkedBy = e.Time, *event.Marked
-			}
-			if event.Refused != nil {
-				d.refuse(e.Time, *event.Refused)
-			}
+			answer.apply(d)
 		}
 	}
 	return all, nil
+}
+
+// deliveryAnswer is what a receiver said of a batch, if anything.
+type deliveryAnswer struct {
+	at      time.Time
+	marked  *Caller
+	refused *deliveryRefused
+}
+
+func (a deliveryAnswer) apply(d *Delivery) {
+	if a.marked != nil && d.Marked.IsZero() {
+		d.Marked, d.MarkedBy = a.at, *a.marked
+	}
+	if a.refused != nil {
+		d.refuse(a.at, *a.refused)
+	}
 }

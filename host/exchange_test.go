@@ -64,7 +64,11 @@ var haploTime = time.Date(2019, 2, 15, 10, 32, 1, 987, time.UTC)
 
 func openExchange(t testing.TB, f formatters) *host.Exchange {
 	t.Helper()
-	s := openStoreAt(t, func() time.Time { return haploTime })
+	return openExchangeOn(t, openStoreAt(t, func() time.Time { return haploTime }), f)
+}
+
+func openExchangeOn(t testing.TB, s host.Store, f formatters) *host.Exchange {
+	t.Helper()
 	queues, err := host.OpenQueues(t.Context(), s, []host.Queue{{Group: "plain"}, {Group: "pushed", Method: host.Send}})
 	if err != nil {
 		t.Fatal(err)

@@ -31,10 +31,6 @@ type Leases struct {
 
 const leaseBucket = "leases"
 
-// leaseSkew is by how much the clocks of daemons may differ: for so long after a
-// lease has expired nobody else takes it.
-const leaseSkew = 5 * time.Second
-
 // NewLeases returns the leases of a daemon. Holder names it, and stays the same
 // when it is started again, so that it need not wait for itself; no two daemons
 // that run may have the same.
@@ -62,7 +58,8 @@ func (l *Leases) Take(ctx context.Context, name string, term time.Duration) (Lea
 			return Lease{}, fmt.Errorf("%w: lease %q: %w", ErrDamaged, name, err)
 		}
 	}
-	if free := known.Expires.Add(leaseSkew); known.Holder != "" && known.Holder != l.holder && l.now().Before(free) {
+	// Nobody else takes it before it has expired on any clock.
+	if free := known.Expires.Add(clockSkew); known.Holder != "" && known.Holder != l.holder && l.now().Before(free) {
 		return Lease{}, &LeasedError{Holder: known.Holder, Until: free}
 	}
 	taken, err := l.put(ctx, record.Revision, Lease{Name: name, Number: known.Number + 1}, l.holder, term)

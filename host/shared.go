@@ -29,6 +29,8 @@ const (
 	SharedBound = time.Second
 	// sharedRead is how long a read may take that somebody waits for.
 	sharedRead = 5 * time.Second
+	// clockSkew is by how much the clocks of daemons may differ.
+	clockSkew = 5 * time.Second
 )
 
 // fresh has something read again before it gets too old. Nil stands for what
