@@ -82,7 +82,7 @@ func (a *Alerts) Check(ctx context.Context) error {
 	for _, r := range open {
 		a.open[r.subject()] = r
 	}
-	var errs []error
+	errs := []error{a.endOfBlocked(ctx)}
 	for _, q := range a.Queues.All() {
 		errs = append(errs, a.checkWaiting(ctx, q, now), a.checkSilent(ctx, q, now), a.checkUnmarked(ctx, q, now))
 	}
@@ -110,6 +110,24 @@ func (a *Alerts) endOfGone(ctx context.Context, now time.Time) error {
 	for _, r := range a.open {
 		if r.Daemon != "" && r.Daemon != a.Daemon && now.Sub(r.Last) >= goneDaemon {
 			errs = append(errs, a.settle(ctx, false, r, now))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// endOfBlocked ends that a queue is blocked when none of the messages that stood in
+// the way is unread: somebody has held it, or another daemon has handed it out.
+func (a *Alerts) endOfBlocked(ctx context.Context) error {
+	var errs []error
+	for _, r := range a.open {
+		if r.Kind != ErrorBlocked || !r.lasts() {
+			continue
+		}
+		counts, err := a.Store.CountIn(ctx, r.Group, idsOf(r.Messages))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look at what blocks %q: %w", r.Group, err))
+		} else if counts.Unread == 0 {
+			errs = append(errs, a.Inbox.end(ctx, r.subject()))
 		}
 	}
 	return errors.Join(errs...)

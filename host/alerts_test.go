@@ -348,3 +348,24 @@ func TestAlertsOfTwoDaemons(t *testing.T) {
 	a.move(time.Hour)
 	check("", 3, a)
 }
+
+// A queue that one daemon has found blocked is free when another has handed out
+// what stood in the way, or somebody has held it.
+func TestEndOfBlocked(t *testing.T) {
+	w := newWatched(t)
+	addText(t, w.x, "plain", "1\n2\n3\n")
+	err := w.inbox.Raise(t.Context(), host.ErrorReport{
+		Kind: host.ErrorBlocked, Group: "plain", Title: "t", Messages: []host.Rejection{{ID: 2}, {ID: 3}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.restart(0)
+	w.after(time.Hour, "blocked plain")
+	if _, _, err := w.x.Hold(t.Context(), "plain", host.NewRanges(3)); err != nil {
+		t.Fatal(err)
+	}
+	w.after(time.Second, "blocked plain")
+	w.poll(true)
+	w.after(time.Second)
+}

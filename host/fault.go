@@ -45,6 +45,8 @@ type Fault struct {
 	Held   bool
 	// Calls is how many calls it took to find out, beside the poller's own.
 	Calls int
+	// Again tells that the same was reported before, and the queue still waits.
+	Again bool
 }
 
 // blamed returns the messages that a plugin named as those that it can't format,

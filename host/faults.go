@@ -30,8 +30,9 @@ type FaultsConfig struct {
 	Policy func(GroupName) FaultPolicy
 	// Now is the clock: time.Now if nil.
 	Now func() time.Time
-	// Report is told of every fault once, and Cleared that a group which was
-	// blocked is free again. They must be quick, and may be nil.
+	// Report is told of every fault, and of one that blocks its group whenever the
+	// plugin was asked again in vain. Cleared is told that a group which was blocked
+	// is free again. They must be quick, and may be nil.
 	Report  func(Fault)
 	Cleared func(GroupName)
 	// Patience is how long a fetch takes at most to get around messages at fault:
@@ -159,9 +160,8 @@ func (s *Faults) settle(ctx context.Context, q Queue, b Batch, limit int, e Edit
 	v := verdict{
 		judged: judgedOf(b, limit), edition: e, until: s.config.Now().Add(s.config.Retry), rejections: f.Rejections, notHeld: f.Reason,
 	}
-	if s.remember(g, v) {
-		s.config.Report(f)
-	}
+	f.Again = !s.remember(g, v)
+	s.config.Report(f)
 	return v.err(q)
 }
 

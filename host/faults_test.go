@@ -53,8 +53,8 @@ func TestABlockedBatchIsTriedAgain(t *testing.T) {
 	p.later(2 * time.Second)
 	expect(t, "after a minute", get(t, x, 16), blocked)
 	expectCalls(t, p, "after a minute", 1, most(4))
-	if n := len(p.reported()); n != 1 {
-		t.Errorf("the same fault was reported %d times", n)
+	if all := p.reported(); len(all) != 2 || all[0].Again || !all[1].Again {
+		t.Errorf("the same fault was reported as %+v", all)
 	}
 	expect(t, "another batch", get(t, x, 1), "1")
 	expectCalls(t, p, "another batch", 1, 0)
@@ -161,8 +161,8 @@ func TestABrokenPluginDoesNotSweepAQueue(t *testing.T) {
 		t.Errorf("after an hour: %s", got)
 	}
 	held(16)
-	if n := len(p.reported()); n != 3 {
-		t.Errorf("%d faults were reported", n)
+	if all := p.reported(); len(all) != 4 || all[2].Again || !all[3].Again {
+		t.Fatalf("reported: %+v", all)
 	}
 	if f := p.reported()[2]; f.Held || !strings.Contains(f.Reason, blocked) {
 		t.Errorf("reported: %+v", f)

@@ -48,10 +48,12 @@ func (d *daemon) newFaults(ctx context.Context) (*host.Faults, error) {
 		Formatters: d.plugins,
 		Policy:     d.settled.onFault,
 		Report: func(f host.Fault) {
-			log.Warn("plugin can't format messages", "group", string(f.Group), "plugin", f.Plugin.Plugin, "version", f.Plugin.Version,
-				"digest", f.Plugin.Digest, "messages", f.Batch.String(), "rejected", rejectedText(f.Rejections), "reason", f.Reason,
-				"policy", string(f.Policy), "held", f.Held, "calls", f.Calls)
-			d.raise(ctx, faultReport(f))
+			if !f.Again {
+				log.Warn("plugin can't format messages", "group", string(f.Group), "plugin", f.Plugin.Plugin, "version", f.Plugin.Version,
+					"digest", f.Plugin.Digest, "messages", f.Batch.String(), "rejected", rejectedText(f.Rejections), "reason", f.Reason,
+					"policy", string(f.Policy), "held", f.Held, "calls", f.Calls)
+			}
+			d.raise(ctx, faultReport(f)) // also again: it may have ended meanwhile
 		},
 		Cleared: func(g host.GroupName) {
 			log.Info("queue is free again", "group", string(g))
