@@ -90,6 +90,7 @@ type daemon struct {
 	outlets outlets
 	sender  *sender.Sender
 	machine string // its host name
+	name    string // see daemonName
 	started time.Time
 	url     string
 	// reloaded gets a value, if it has none, when the configuration took effect.
@@ -109,15 +110,17 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := d.config.daemonName()
-	if err != nil {
+	if d.machine, err = os.Hostname(); err != nil {
+		return fmt.Errorf("find out the name of this machine: %w", err)
+	}
+	if d.name, err = d.config.daemonName(d.machine); err != nil {
 		return err
 	}
 	d.plugins, err = formatter.New(formatter.Config{
 		Folder:      d.config.Plugins,
 		Private:     filepath.Join(d.config.Data, "private"),
 		Queues:      d.parts.exchange.Queues,
-		Records:     ownRecords{d.parts.store, name},
+		Records:     ownRecords{d.parts.store, d.name},
 		Recent:      d.parts.recent,
 		Lock:        formatter.LockMode(d.config.PluginsLock),
 		Options:     d.settled.plugin,

@@ -85,14 +85,22 @@ func TestReadSendingRefuses(t *testing.T) {
 }
 
 func TestPlace(t *testing.T) {
-	for _, c := range []struct{ sendFrom, machine, want string }{
-		{"mail1", "mail1", ""},
-		{"MAIL1", "mail1", ""},
-		{"", "mail1", `send_from = "mail1"`},
-		{"mail1", "copy", `this machine is called "copy"`},
+	for _, c := range []struct {
+		sendFrom, machine string
+		shared            bool
+		want              string
+		elsewhere         bool
+	}{
+		{"mail1", "mail1", false, "", false},
+		{"MAIL1", "mail1", true, "", false},
+		{"", "mail1", false, `send_from = "mail1"`, false},
+		{"", "mail1", true, `send_from = "mail1"`, false},
+		{"mail1", "copy", false, `this machine is called "copy"`, false},
+		{"mail1", "copy", true, `Another daemon sends it, on the machine "mail1"`, true},
 	} {
-		if got := place(c.sendFrom, c.machine); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("place(%q, %q) = %q, want %q", c.sendFrom, c.machine, got, c.want)
+		got := place(c.sendFrom, c.machine, c.shared)
+		if (got.Off == "") != (c.want == "") || !strings.Contains(got.Off, c.want) || got.Elsewhere != c.elsewhere {
+			t.Errorf("place(%q, %q, %v) = %+v, want %q, %v", c.sendFrom, c.machine, c.shared, got, c.want, c.elsewhere)
 		}
 	}
 }

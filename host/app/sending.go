@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -140,10 +139,7 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 		return nil, err
 	}
 	apply()
-	if d.machine, err = os.Hostname(); err != nil {
-		return nil, fmt.Errorf("find out the name of this machine: %w", err)
-	}
-	holder, err := machineAndFolder(d.config.Data)
+	holder, err := machineAndFolder(d.machine, d.config.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -151,27 +147,33 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 		Exchange: d.parts.exchange, Outbox: d.parts.outbox, Inbox: d.parts.inbox, Log: d.log.Named("sender"),
 		Leases:   host.NewLeases(d.parts.store, holder, time.Now),
 		Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted,
-		Place: func() string { return place(d.settled.current().SendFrom, d.machine) },
+		Place: d.place,
 	})
 }
 
-// place says why nothing is to be sent from a machine, or nothing. A data file that
-// was copied elsewhere must not send what the first one sends already.
-func place(sendFrom, machine string) string {
+// place says whether anything is to be sent from this machine.
+func (d *daemon) place() sender.Place {
+	return place(d.settled.current().SendFrom, d.machine, d.config.Store.shared())
+}
+
+// place says whether anything is to be sent from a machine. A data file that was
+// copied elsewhere must not send what the first one sends already.
+func place(sendFrom, machine string, shared bool) sender.Place {
 	switch {
 	case sendFrom == "":
-		return fmt.Sprintf("send_from is not set. If this machine is the one that is to send, set send_from = %q in the configuration, and restante reload.", machine)
-	case !strings.EqualFold(sendFrom, machine):
-		return fmt.Sprintf("send_from is %q, and this machine is called %q.", sendFrom, machine)
+		return sender.Place{Off: fmt.Sprintf("send_from is not set. If this machine is the one that is to send, set send_from = %q in the configuration, and restante reload.", machine)}
+	case strings.EqualFold(sendFrom, machine):
+		return sender.Place{}
+	case shared:
+		return sender.Place{Off: fmt.Sprintf("Another daemon sends it, on the machine %q that send_from names; this one is called %q.", sendFrom, machine), Elsewhere: true}
 	}
-	return ""
+	return sender.Place{Off: fmt.Sprintf("send_from is %q, and this machine is called %q.", sendFrom, machine)}
 }
 
 // notice is what every page says.
 func (d *daemon) notice() string {
-	c := d.settled.current()
-	if why := place(c.SendFrom, d.machine); why != "" && len(c.Endpoints) > 0 {
-		return "Nothing is sent from here: " + why
+	if p := d.place(); p.Off != "" && !p.Elsewhere && len(d.settled.current().Endpoints) > 0 {
+		return "Nothing is sent from here: " + p.Off
 	}
 	return ""
 }

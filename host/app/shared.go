@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/restante/restante/host"
@@ -11,21 +9,17 @@ import (
 
 // daemonName names a daemon among those that share a store, the same when it is started
 // again; it is empty where it has the store alone.
-func (c Config) daemonName() (string, error) {
+func (c Config) daemonName(machine string) (string, error) {
 	switch n := c.Store.Cluster; {
 	case !c.Store.shared():
 		return "", nil
 	case n != nil:
 		return n.Name, nil
 	}
-	return machineAndFolder(c.Data)
+	return machineAndFolder(machine, c.Data)
 }
 
-func machineAndFolder(data string) (string, error) {
-	machine, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("find out the name of this machine: %w", err)
-	}
+func machineAndFolder(machine, data string) (string, error) {
 	folder, err := filepath.Abs(data)
 	return machine + ":" + folder, err
 }

@@ -40,9 +40,8 @@ func (p *parts) lost(ctx context.Context, log hclog.Logger, d host.Delivery, err
 func (d *daemon) watch(ctx context.Context) {
 	alerts := host.Alerts{
 		Inbox: d.parts.inbox, Store: d.parts.store, Queues: d.parts.exchange.Queues, Activities: d.parts.activities,
-		Plugins: d.plugins.List, Limits: d.settled.alertLimits, Disk: d.disk, Now: time.Now,
+		Plugins: d.plugins.List, Limits: d.settled.alertLimits, Disk: d.disk, Now: time.Now, Daemon: d.name,
 	}
-	alerts.Daemon, _ = d.config.daemonName() // it was found out when the daemon started
 	select {
 	case <-d.plugins.Ready():
 	case <-ctx.Done():

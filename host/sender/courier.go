@@ -189,7 +189,7 @@ func (c *courier) off(settings Settings) string {
 	if settings.Endpoint == nil {
 		return "The configuration does not say where to send it: a block endpoint in the block of the queue does."
 	}
-	return c.sender.config.Place()
+	return c.sender.config.Place().Off
 }
 
 // load reads where sending stands, once or, if other daemons may change it, anew.

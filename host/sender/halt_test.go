@@ -113,26 +113,26 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestNothingLeavesAClone(t *testing.T) {
 	synthetic(t, func(o *office) {
-		o.place, o.settings.OnAdd = "this is another machine", time.Second
+		o.place.Off, o.settings.OnAdd = "this is another machine", time.Second
 		o.add(1, 2)
 		o.open().wait(time.Hour)
 		r, err := o.sender.SendNow(o.Context(), "out")
-		if err != nil || r.State != host.SendOff || r.Reason != o.place {
+		if err != nil || r.State != host.SendOff || r.Reason != o.place.Off {
 			o.Errorf("SendNow = %+v, %v", r, err)
 		}
 		for _, test := range []func(context.Context, host.GroupName, string) (host.Attempt, error){o.sender.Test, o.sender.TestLocally} {
-			if _, err := test(o.Context(), "out", "http://test.example"); !errors.Is(err, host.ErrNotTested) || !strings.Contains(err.Error(), o.place) {
+			if _, err := test(o.Context(), "out", "http://test.example"); !errors.Is(err, host.ErrNotTested) || !strings.Contains(err.Error(), o.place.Off) {
 				o.Errorf("a test left a clone: %v", err)
 			}
 		}
-		if all := o.reports(); len(all) != 1 || all[0].Times != 1 || !strings.Contains(all[0].Title, o.place) {
+		if all := o.reports(); len(all) != 1 || all[0].Times != 1 || !strings.Contains(all[0].Title, o.place.Off) {
 			o.Errorf("the inbox has %+v", all)
 		}
 		if n := len(o.got()); n != 0 {
 			o.Fatalf("%d requests left a clone", n)
 		}
 		o.mu.Lock()
-		o.place = ""
+		o.place = sender.Place{}
 		o.mu.Unlock()
 		o.sender.Reconfigure()
 		o.wait(5 * time.Second)

@@ -34,7 +34,7 @@ type office struct {
 
 	mu       sync.Mutex
 	settings sender.Settings
-	place    string
+	place    sender.Place
 	outcomes map[host.AttemptOutcome]int
 	stop     func()
 }
@@ -112,7 +112,7 @@ func (o *office) settingsOf(host.GroupName) sender.Settings {
 	return o.settings
 }
 
-func (o *office) placeNow() string {
+func (o *office) placeNow() sender.Place {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.place

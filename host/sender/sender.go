@@ -27,9 +27,8 @@ type Config struct {
 	// not carry the secrets of any other. It may lead where the group's own may lead
 	// and, if local is set, to this very machine.
 	Elsewhere func(g host.GroupName, url string, local bool) (Endpoint, error)
-	// Place returns why nothing is to be sent from this machine, in words that say
-	// what to do, or nothing.
-	Place func() string
+	// Place returns whether anything is to be sent from this machine.
+	Place func() Place
 	// Observe is told of every attempt. It must be quick.
 	Observe func(host.GroupName, host.AttemptOutcome)
 	// Now is the clock: time.Now if nil.
@@ -52,8 +51,8 @@ type Sender struct {
 	mu       sync.Mutex
 	couriers map[host.GroupName]*courier
 	gates    map[string]*gate
-	looked   bool   // Place was asked
-	place    string // and this was the last answer
+	looked   bool  // Place was asked
+	place    Place // and this was the last answer
 }
 
 // New checks the config.
@@ -70,7 +69,7 @@ func New(c Config) (*Sender, error) {
 		}
 	}
 	if c.Place == nil {
-		c.Place = func() string { return "" }
+		c.Place = func() Place { return Place{} }
 	}
 	if c.Observe == nil {
 		c.Observe = func(host.GroupName, host.AttemptOutcome) {}
@@ -158,23 +157,28 @@ func smallest[N int | float64](a, b N) N {
 // lookAround reports that nothing is sent from this machine, once, if anything is to
 // be sent at all.
 func (s *Sender) lookAround(ctx context.Context, any bool) {
-	why := ""
+	var place Place
 	if any {
-		why = s.config.Place()
+		place = s.config.Place()
 	}
 	s.mu.Lock()
-	same := s.looked && s.place == why
-	s.looked, s.place = true, why
+	same := s.looked && s.place == place
+	s.looked, s.place = true, place
 	s.mu.Unlock()
 	if same {
 		return
 	}
 	var err error
-	if why == "" {
+	if place.Off == "" || place.Elsewhere {
 		err = s.config.Inbox.End(ctx, host.ErrorSend, "", "")
 	} else {
-		s.config.Log.Warn("nothing is sent from this machine", "reason", why)
-		err = s.config.Inbox.Raise(ctx, host.ErrorReport{Kind: host.ErrorSend, Title: "Nothing is sent from this machine: " + why})
+		err = s.config.Inbox.Raise(ctx, host.ErrorReport{Kind: host.ErrorSend, Title: "Nothing is sent from this machine: " + place.Off})
+	}
+	switch {
+	case place.Elsewhere:
+		s.config.Log.Info("messages are sent by another daemon", "reason", place.Off)
+	case place.Off != "":
+		s.config.Log.Warn("nothing is sent from this machine", "reason", place.Off)
 	}
 	if err != nil {
 		s.config.Log.Warn("error inbox not written", "kind", string(host.ErrorSend), "error", err)

@@ -73,3 +73,12 @@ func (s Settings) completed() Settings {
 	s.GiveUp = cmp.Or(s.GiveUp, DefaultGiveUp)
 	return s
 }
+
+// Place is whether anything is sent from a machine: yes if it is zero.
+type Place struct {
+	// Off is why nothing is, in words that say what to do.
+	Off string
+	// Elsewhere tells that another daemon on the same store sends instead, so that
+	// nothing is wrong.
+	Elsewhere bool
+}

@@ -143,3 +143,22 @@ func TestReportEndsOnAnotherDaemon(t *testing.T) {
 		}
 	})
 }
+
+// That another daemon sends is told to those who ask, and nothing to report.
+func TestSentByAnotherDaemon(t *testing.T) {
+	together(t, func(a, b *office) {
+		b.place = sender.Place{Off: "a sends", Elsewhere: true}
+		a.settings.OnAdd, b.settings.OnAdd = time.Second, time.Second
+		b.open()
+		b.add(1, 1)
+		b.wait(time.Minute)
+		if s := b.status(); s.State != host.SendOff || s.Reason != "a sends" || len(b.reports()) != 0 {
+			t.Errorf("the status is %+v, the inbox has %+v", s, b.reports())
+		}
+		a.open()
+		a.wait(time.Minute)
+		if ranges(a.got()) != "1-1" {
+			t.Errorf("received %s", ranges(a.got()))
+		}
+	})
+}

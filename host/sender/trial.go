@@ -27,7 +27,7 @@ func (s *Sender) test(ctx context.Context, g host.GroupName, url string, local b
 	if _, err := s.config.Exchange.SendQueue(g); err != nil {
 		return host.Attempt{}, err
 	}
-	if why := s.config.Place(); why != "" {
+	if why := s.config.Place().Off; why != "" {
 		return host.Attempt{}, fmt.Errorf("%w: nothing is sent from this machine: %s", host.ErrNotTested, why)
 	}
 	to, err := s.config.Elsewhere(g, url, local)
