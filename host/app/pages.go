@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,6 +80,11 @@ func site(machines, pages http.Handler) http.Handler {
 
 // inviteFirst has the log say how the first admin signs in, until there is one.
 func (d *daemon) inviteFirst(ctx context.Context) error {
+	if d.config.Store.shared() {
+		if mine, err := d.invitesFirst(ctx); err != nil || !mine {
+			return err
+		}
+	}
 	token, err := d.parts.users.FirstInvitation(ctx)
 	if err != nil || token == "" {
 		return err
@@ -86,4 +92,19 @@ func (d *daemon) inviteFirst(ctx context.Context) error {
 	d.log.Info("nobody can sign in yet; open this link once to become the first admin",
 		"link", d.outside()+"/admin/invitation?token="+url.QueryEscape(token))
 	return nil
+}
+
+// invitesFirst tells whether this daemon, of those that share the store, is the one to
+// invite the first admin: each invitation would end the one before.
+func (d *daemon) invitesFirst(ctx context.Context) (bool, error) {
+	if users, err := d.parts.users.List(ctx); err != nil || len(users) > 0 {
+		return false, err
+	}
+	_, err := d.leases.Take(ctx, "first-invitation", host.InvitationLife)
+	if leased, ok := errors.AsType[*host.LeasedError](err); ok {
+		d.log.Info("nobody can sign in yet; another daemon has the link for the first admin in its log", "daemon", leased.Holder,
+			"otherwise", "restante users invite NAME --role admin")
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -89,6 +89,7 @@ type daemon struct {
 	metrics *metrics.Metrics
 	outlets outlets
 	sender  *sender.Sender
+	leases  *host.Leases
 	machine string // its host name
 	name    string // see daemonName
 	started time.Time

@@ -143,11 +143,10 @@ func (d *daemon) newSender() (*sender.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.leases = host.NewLeases(d.parts.store, holder, time.Now)
 	return sender.New(sender.Config{
 		Exchange: d.parts.exchange, Outbox: d.parts.outbox, Inbox: d.parts.inbox, Log: d.log.Named("sender"),
-		Leases:   host.NewLeases(d.parts.store, holder, time.Now),
-		Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted,
-		Place: d.place,
+		Leases: d.leases, Settings: d.sending, Elsewhere: d.outlets.elsewhere, Observe: d.metrics.Attempted, Place: d.place,
 	})
 }
 
