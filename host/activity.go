@@ -2,10 +2,9 @@ package host
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"crypto/rand"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -70,6 +69,7 @@ const (
 type Activities struct {
 	records Records
 	shared  bool
+	writer  string // if others may write, too; else empty
 	now     func() time.Time
 	opened  time.Time
 
@@ -82,9 +82,12 @@ type Activities struct {
 type watchedActivity struct {
 	Activity
 	changed bool
-	// stored is what was last read or written, and revision that of its record.
-	stored   Activity
+	// stored is what was last read or written, with who wrote, and revision that of
+	// its record.
+	stored   storedActivity
 	revision uint64
+	// uncertain was written, or was not, as nobody answered; nil if all is known.
+	uncertain *storedActivity
 }
 
 var _ Observer = (*Activities)(nil)
@@ -92,41 +95,13 @@ var _ Observer = (*Activities)(nil)
 // OpenActivities goes on with what is known from the store.
 func OpenActivities(ctx context.Context, records Records, now func() time.Time) (*Activities, error) {
 	a := &Activities{records: records, shared: IsShared(records), now: now, opened: now(), groups: map[GroupName]*watchedActivity{}}
+	if a.shared {
+		a.writer = strings.ToLower(rand.Text()[:10])
+	}
 	if err := a.read(ctx); err != nil {
 		return nil, err
 	}
 	return a, nil
-}
-
-// read adds what is in the store to what was seen here since.
-func (a *Activities) read(ctx context.Context) error {
-	all, err := a.records.Records(ctx, activityBucket)
-	if err != nil {
-		return fmt.Errorf("read the activity of the queues: %w", err)
-	}
-	for _, record := range all {
-		if err := a.take(record); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take adds what a record says to what was seen here since the last one.
-func (a *Activities) take(record Record) error {
-	var stored Activity
-	if err := json.Unmarshal(record.Value, &stored); err != nil {
-		return fmt.Errorf("%w: the activity of queue %q: %w", ErrDamaged, record.Key, err)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	w := a.group(GroupName(record.Key))
-	if w.revision == record.Revision {
-		return nil
-	}
-	w.Activity = w.merged(stored)
-	w.stored, w.revision = stored.clone(), record.Revision
-	return nil
 }
 
 // group returns what is known of a group; a.mu is held.
@@ -245,64 +220,4 @@ func (w Activity) Rhythm() (longest time.Duration, known bool) {
 		longest = max(longest, d.Longest)
 	}
 	return longest, pauses >= enough || w.Asked.Sub(w.Visits) >= 24*time.Hour
-}
-
-// Flush writes what has happened and, if the store is shared, reads what other
-// daemons have seen. Call it now and then, and before the store is closed: what is
-// not written is not known after a restart.
-func (a *Activities) Flush(ctx context.Context) error {
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	var errs []error
-	if a.shared {
-		errs = append(errs, a.read(ctx))
-	}
-	a.mu.Lock()
-	var changed []GroupName
-	for g, w := range a.groups {
-		if w.changed {
-			changed = append(changed, g)
-		}
-	}
-	a.mu.Unlock()
-	slices.Sort(changed)
-	for _, g := range changed {
-		if err := a.write(ctx, g); err != nil {
-			errs = append(errs, fmt.Errorf("write the activity of %q: %w", g, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// write writes what is known of a group, together with what another daemon has
-// written meanwhile; a.writing is held.
-func (a *Activities) write(ctx context.Context, g GroupName) error {
-	for {
-		a.mu.Lock()
-		w := a.group(g)
-		written := w.clone()
-		record := Record{Key: string(g), Revision: w.revision}
-		w.changed = false
-		a.mu.Unlock()
-		record.Value, _ = json.Marshal(written) // always marshals
-		revision, err := a.records.PutRecord(ctx, activityBucket, record)
-		if err == nil {
-			a.mu.Lock()
-			w.stored, w.revision = written, revision
-			a.mu.Unlock()
-			return nil
-		}
-		a.mu.Lock()
-		w.changed = true // it is written now, or the next time
-		a.mu.Unlock()
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-		if record, err = a.records.Record(ctx, activityBucket, string(g)); err == nil {
-			err = a.take(record)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -272,5 +273,61 @@ func TestActivitiesWrittenByTwoAtOnce(t *testing.T) {
 	flushActivities(t, b)
 	if got := b.Activity("g"); got.Hours[0].Added != 16 {
 		t.Errorf("b has %+v", got)
+	}
+}
+
+// deafStore writes the activity, or does not, and does not say which.
+type deafStore struct {
+	*sharedStore
+	written, deaf bool
+}
+
+func (s *deafStore) PutRecord(ctx context.Context, bucket string, r host.Record) (uint64, error) {
+	if !s.deaf {
+		return s.sharedStore.PutRecord(ctx, bucket, r)
+	}
+	if s.written {
+		if _, err := s.sharedStore.PutRecord(ctx, bucket, r); err != nil {
+			return 0, err
+		}
+	}
+	return 0, context.DeadlineExceeded
+}
+
+func TestActivitiesWithoutAnAnswer(t *testing.T) {
+	for name, written := range map[string]bool{"written": true, "not written": false} {
+		for _, meanwhile := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, another meanwhile %v", name, meanwhile), func(t *testing.T) {
+				c := newClock()
+				store := &deafStore{sharedStore: newSharedStore(t), written: written}
+				a, b := openActivities(t, store, c), openActivities(t, store.sharedStore, c)
+				a.Added("g", 1)
+				flushActivities(t, a)
+				a.Added("g", 2)
+				store.deaf = true
+				if err := a.Flush(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("Flush = %v", err)
+				}
+				a.Added("g", 4)
+				if meanwhile {
+					b.Added("g", 8)
+					flushActivities(t, b)
+				}
+				if err := a.Flush(t.Context()); err == nil {
+					t.Fatal("Flush did not fail")
+				}
+				store.deaf = false
+				flushActivities(t, a)
+				want := uint64(7)
+				if meanwhile {
+					want = 15
+				}
+				for who, x := range map[string]*host.Activities{"a": a, "the store": openActivities(t, store.sharedStore, c)} {
+					if got := x.Activity("g"); len(got.Hours) != 1 || got.Hours[0].Added != want {
+						t.Errorf("%s has %+v, want %d", who, got.Hours, want)
+					}
+				}
+			})
+		}
 	}
 }

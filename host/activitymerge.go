@@ -16,7 +16,7 @@ func (w Activity) clone() Activity {
 // holds which was marked last: which of the fetches of others came after it nobody
 // knows.
 func (w *watchedActivity) merged(theirs Activity) Activity {
-	ours, before, m := w.Activity, w.stored, theirs.clone()
+	ours, before, m := w.Activity, w.stored.Activity, theirs.clone()
 	m.Added, m.Asked = latest(ours.Added, theirs.Added), latest(ours.Asked, theirs.Asked)
 	m.Fetched, m.Marked = latest(ours.Fetched, theirs.Fetched), latest(ours.Marked, theirs.Marked)
 	if ours.Failed.After(theirs.Failed) {
