@@ -266,12 +266,12 @@ func (d *Deliveries) Flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close flushes, and waits until nothing is being written. Nothing may be fetched
-// any more, and the store must still be open.
+// Close waits until nothing is being written, and flushes. It fails if it can't write
+// how often batches were fetched again. Nothing may be fetched any more, and the
+// store must still be open.
 func (d *Deliveries) Close(ctx context.Context) error {
-	err := d.Flush(ctx)
 	d.busy.Wait()
-	return err
+	return d.Flush(ctx)
 }
 
 // batch returns the deliveries of a batch.

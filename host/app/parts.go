@@ -24,6 +24,7 @@ type parts struct {
 	outbox     *host.Outbox
 	audit      *host.Audit
 	activities *host.Activities
+	log        hclog.Logger
 }
 
 // openParts opens the data folder, which no other process may have open, and the
@@ -66,7 +67,7 @@ func openParts(ctx context.Context, c Config, log hclog.Logger, lost func(host.D
 		return nil, err
 	}
 	return &parts{
-		opened: o,
+		opened: o, log: log,
 		exchange: &host.Exchange{
 			Store: store, Queues: known, Tokens: tokens, Formatters: noFormatters{},
 			Deliveries: host.NewDeliveries(store, time.Now, lost),
@@ -87,11 +88,17 @@ func (p *parts) recent(ctx context.Context, g host.GroupName, limit int) (messag
 	return messages, err
 }
 
-// close writes what is left to write, within a bound, and closes the store.
+// close writes what is left to write, within a bound, and closes the store. That
+// how often and when something happened is not written is no failure: servers that
+// keep the store may be gone already.
 func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(p.keys.Flush(ctx), p.exchange.Deliveries.Close(ctx), p.inbox.Flush(ctx), p.activities.Flush(ctx), p.opened.close())
+	err := p.inbox.Flush(ctx)
+	if lost := errors.Join(p.exchange.Deliveries.Close(ctx), p.keys.Flush(ctx), p.activities.Flush(ctx)); lost != nil {
+		p.log.Warn("what was counted within the last minute is not written", "error", lost)
+	}
+	return errors.Join(err, p.opened.close())
 }
 
 // checkPrivate refuses a data folder that others can look into, as it holds
