@@ -107,6 +107,24 @@ func TestImportIntoStarted(t *testing.T) {
 	}
 }
 
+// What is refused is left as it is, also where there are only deliveries.
+func TestRefusedImportChangesNothing(t *testing.T) {
+	from, to := open(t), open(t)
+	storetest.Fill(t, from)
+	for _, journal := range []string{"a", "audit", "b", "c", "deliveries/g", "errors", "x", "y"} {
+		if _, err := to.AppendEntry(t.Context(), journal, host.Entry{Key: "k", Value: []byte("x")}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := export(t, to)
+	if _, err := archive.Import(t.Context(), to, bytes.NewReader(export(t, from)), nil); !errors.Is(err, host.ErrNotEmpty) {
+		t.Errorf("Import = %v, want ErrNotEmpty", err)
+	}
+	if lines(before) != lines(export(t, to)) {
+		t.Error("the store was changed")
+	}
+}
+
 func TestBadArchives(t *testing.T) {
 	from := open(t)
 	storetest.Fill(t, from)

@@ -44,6 +44,8 @@ func Import(ctx context.Context, store host.Copying, r io.Reader, progress func(
 		if strings.HasPrefix(journal, "deliveries/") {
 			return Progress{}, fmt.Errorf("import: %w: it has %s", host.ErrNotEmpty, journal)
 		}
+	}
+	for journal := range has.Journals {
 		if _, err := store.PruneEntries(ctx, journal, endOfTime, int(has.Journals[journal])+1000); err != nil {
 			return Progress{}, fmt.Errorf("import: %w", err)
 		}
@@ -105,7 +107,11 @@ func read(ctx context.Context, i *importer, from io.Reader, progress func(Progre
 	defer unzip.Close()
 	r := &reader{from: bufio.NewReaderSize(unzip, 1<<20), sum: sha256.New()}
 	var h header
-	if _, err := r.next(&h); err != nil || h.Restante != formatName {
+	_, err = r.next(&h)
+	if errors.Is(err, zstd.ErrCRCMismatch) || errors.Is(err, io.ErrUnexpectedEOF) { // it is short
+		return Progress{}, fmt.Errorf("import: %w", err)
+	}
+	if err != nil || h.Restante != formatName {
 		return Progress{}, fmt.Errorf("import: %w: \"restante export\" makes one", ErrNotArchive)
 	}
 	if h.Version != formatVersion {
