@@ -39,6 +39,9 @@ func (d *daemon) importShared(ctx context.Context, r io.Reader) error {
 		return errors.New("a daemon runs on this data folder, whose store is its own: import into a new folder with --data")
 	}
 	_, err := archive.Import(ctx, d.parts.store, r, nil)
+	if err != nil && !errors.Is(err, host.ErrNotEmpty) {
+		err = fmt.Errorf("%w; %w any more, as it may have a part of it", err, host.ErrNotEmpty)
+	}
 	return err
 }
 
@@ -72,8 +75,8 @@ func Export(ctx context.Context, data string, w io.Writer, withoutDamaged bool, 
 
 // Import puts an archive into the store of a data folder: into a new one or, by way of
 // the daemon, into one that daemons share. The archive is read to its end before
-// anything is changed.
-func Import(ctx context.Context, data string, file *os.File, progress func(string, ArchiveProgress)) (done ArchiveProgress, err error) {
+// anything is changed. Progress is told in words how far it is.
+func Import(ctx context.Context, data string, file *os.File, progress func(string)) (done ArchiveProgress, err error) {
 	client := control.Dial(data)
 	defer client.Close()
 	_, err = client.Status(ctx)
@@ -82,6 +85,12 @@ func Import(ctx context.Context, data string, file *os.File, progress func(strin
 		return done, err
 	}
 	path := filepath.Join(data, StoreName)
+	if running && storeOf(data) == boltKind {
+		return done, &HintError{
+			Err:  fmt.Errorf("a daemon runs on the data folder %s, whose store is its own", data),
+			Hint: "import into a new folder with --data; only a store that daemons share is imported into while they run",
+		}
+	}
 	if !running {
 		if err := openable(data); err != nil {
 			return done, err
@@ -90,14 +99,14 @@ func Import(ctx context.Context, data string, file *os.File, progress func(strin
 			return done, &HintError{Err: fmt.Errorf("there is a store in the data folder %s already", data), Hint: "name a new folder with --data"}
 		}
 	}
-	if done, err = archive.Check(ctx, file, func(p archive.Progress) { progress("checking", p) }); err != nil {
+	if done, err = archive.Check(ctx, file, func(p archive.Progress) { progress("checking: " + p.String()) }); err != nil {
 		return done, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return done, fmt.Errorf("read the archive again: %w", err)
 	}
 	if running {
-		return done, client.Import(ctx, file)
+		return done, send(ctx, client, file, progress)
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return done, fmt.Errorf("make the data folder: %w", err)
@@ -108,8 +117,33 @@ func Import(ctx context.Context, data string, file *os.File, progress func(strin
 	return done, importNew(ctx, path, file, progress)
 }
 
+// send has the daemon import an archive. It reads as it writes, so what was sent says
+// how far it is.
+func send(ctx context.Context, client *control.Client, file *os.File, progress func(string)) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("read the archive again: %w", err)
+	}
+	all := float64(info.Size()) / (1 << 20)
+	return client.Import(ctx, &counted{file, func(sent int64) { progress(fmt.Sprintf("importing: %.1f of %.1f MiB", float64(sent)/(1<<20), all)) }, 0})
+}
+
+// counted is a reader that tells how many bytes were read.
+type counted struct {
+	io.Reader
+	tell func(int64)
+	read int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.read += int64(n)
+	c.tell(c.read)
+	return n, err
+}
+
 // importNew makes a store, which has its name only when all is in it.
-func importNew(ctx context.Context, path string, file io.Reader, progress func(string, archive.Progress)) (err error) {
+func importNew(ctx context.Context, path string, file io.Reader, progress func(string)) (err error) {
 	part := path + ".part"
 	if err := os.RemoveAll(part); err != nil {
 		return err
@@ -119,7 +153,7 @@ func importNew(ctx context.Context, path string, file io.Reader, progress func(s
 	if err != nil {
 		return err
 	}
-	_, err = archive.Import(ctx, store, file, func(p archive.Progress) { progress("importing", p) })
+	_, err = archive.Import(ctx, store, file, func(p archive.Progress) { progress("importing: " + p.String()) })
 	if err == nil {
 		err = host.NewAudit(store).Record(ctx, control.LocalEntry("everything imported"))
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/restante/restante/host"
@@ -94,4 +95,12 @@ type Progress struct {
 	Messages    uint64 `json:"messages"`
 	AllMessages uint64 `json:"allMessages"`
 	Lines       uint64 `json:"lines"`
+}
+
+// String says it in a few words.
+func (p Progress) String() string {
+	if p.Messages < p.AllMessages {
+		return fmt.Sprintf("%d of %d messages", p.Messages, p.AllMessages)
+	}
+	return fmt.Sprintf("%d lines", p.Lines)
 }

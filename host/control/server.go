@@ -159,6 +159,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, host.ErrDamaged):
 		reply.Status = http.StatusInternalServerError
 		reply.Hint = "\"restante messages hold\" keeps a damaged message back, so that the others go on; the disk may be failing: \"restante verify\" looks at everything"
+	case errors.Is(err, host.ErrNotEmpty):
+		reply.Status = http.StatusConflict
+		reply.Hint = "an import needs a store that nothing was added to: start all daemons with new data folders or, on NATS servers, with another prefix, and import there"
 	case errors.Is(err, host.ErrStoreFull):
 		reply.Status = http.StatusServiceUnavailable
 		reply.Hint = "make space on the disk of the data folder; what was accepted before is safe"

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -35,7 +34,7 @@ receivers first if it is to move. The file holds secrets, and only you can read 
 			defer progress.end()
 			var done app.Exported
 			write := func(w io.Writer) (err error) {
-				done, err = app.Export(cmd.Context(), flags.data, w, withoutDamaged, func(p app.ArchiveProgress) { progress.step(progressText(p)) })
+				done, err = app.Export(cmd.Context(), flags.data, w, withoutDamaged, func(p app.ArchiveProgress) { progress.step(p.String()) })
 				return err
 			}
 			if args[0] == "-" {
@@ -67,8 +66,9 @@ func newImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Put an export into a new store",
 		Long: `Put everything that "restante export" has written into a new store, with the same ids
-and read state. The data folder must have no store yet. The file is checked to its end
-first.`,
+and read state. The data folder must have no store yet; or else the daemon of it runs,
+on a store that daemons share and nothing was added to. Then start all of them again.
+The file is checked to its end first.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
@@ -78,7 +78,7 @@ first.`,
 			defer file.Close()
 			progress := newProgress(cmd.ErrOrStderr(), "")
 			defer progress.end()
-			done, err := app.Import(cmd.Context(), flags.data, file, func(what string, p app.ArchiveProgress) { progress.step(what + ": " + progressText(p)) })
+			done, err := app.Import(cmd.Context(), flags.data, file, progress.step)
 			if err != nil {
 				return err
 			}
@@ -88,13 +88,6 @@ first.`,
 	}
 	flags.add(cmd)
 	return cmd
-}
-
-func progressText(p app.ArchiveProgress) string {
-	if p.Messages < p.AllMessages {
-		return fmt.Sprintf("%d of %s", p.Messages, counted(p.AllMessages, "message"))
-	}
-	return strconv.FormatUint(p.Lines, 10) + " lines"
 }
 
 // writeNew writes a file that only its owner can read, whole or not at all; it must not
