@@ -119,9 +119,7 @@ func ready(t *testing.T, n *cluster.Node) {
 	}
 }
 
-// stream makes a stream on as many nodes as there are, if there is none, and
-// returns what writes to it by way of a node.
-func stream(t *testing.T, n *cluster.Node, replicas int) (put func() error) {
+func connect(t *testing.T, n *cluster.Node) jetstream.JetStream {
 	t.Helper()
 	c, err := nats.Connect(n.URL(), n.Options()...)
 	if err != nil {
@@ -132,6 +130,14 @@ func stream(t *testing.T, n *cluster.Node, replicas int) (put func() error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return js
+}
+
+// stream makes a stream on as many nodes as there are, if there is none, and
+// returns what writes to it by way of a node.
+func stream(t *testing.T, n *cluster.Node, replicas int) (put func() error) {
+	t.Helper()
+	js := connect(t, n)
 	eventually(t, func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
