@@ -132,11 +132,21 @@ func (s *scenario) verify() {
 	t.Helper()
 	all := s.load.history.operations()
 	end := map[host.GroupName]map[string]stored{}
-	for _, g := range groups {
-		end[g] = map[string]stored{}
-		for _, d := range s.daemons {
-			end[g][d.name] = s.stored(d, g)
+	// An addition without an answer may still be on its way, in a connection that was
+	// cut, and come as long as nothing has told the daemons otherwise.
+	for range 10 {
+		same := true
+		for _, g := range groups {
+			end[g] = map[string]stored{}
+			for _, d := range s.daemons {
+				end[g][d.name] = s.stored(d, g)
+			}
+			agree(end[g], daemonsOf(end[g]), func(string, ...any) { same = false })
 		}
+		if same {
+			break
+		}
+		time.Sleep(time.Second)
 	}
 	verify(t, all, end)
 	counts := map[string]int{}
