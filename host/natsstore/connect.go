@@ -20,6 +20,9 @@ const noPeersFor = 10 * time.Second
 // reconnectWait is the pause between attempts to connect again.
 const reconnectWait = 100 * time.Millisecond
 
+// leaderElected is where servers say that a stream has a leader.
+const leaderElected = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED."
+
 // connect waits until a server takes the connection.
 func (s *Store) connect(ctx context.Context, c Config) (conn *nats.Conn, err error) {
 	options := append([]nats.Option{
@@ -36,7 +39,8 @@ func (s *Store) connect(ctx context.Context, c Config) (conn *nats.Conn, err err
 		switch {
 		case err == nil:
 			s.listen(conn)
-			return conn, nil
+			_, err = conn.Subscribe(leaderElected+">", func(m *nats.Msg) { s.attempts.endOf(strings.TrimPrefix(m.Subject, leaderElected)) })
+			return conn, err
 		case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
 			errors.Is(err, nats.ErrAccountAuthExpired):
 			return nil, fmt.Errorf("the server refuses the credentials: %w; check user, password, token or credentials file", err)

@@ -48,7 +48,7 @@ func (s *Store) publishParts(ctx context.Context, p *placed, done, attempt int) 
 		part[0].Header.Set("Nats-Expected-Last-Sequence", fmt.Sprint(first-1))
 		sent := make(chan struct{})
 		wait.Go(func() {
-			errs[i] = s.onceWith(ctx, bytesOf(p.all), func(ctx context.Context) error {
+			errs[i] = s.onceWith(ctx, p.group.stream, bytesOf(p.all), func(ctx context.Context) error {
 				_, err := s.publish(ctx, fmt.Sprintf("%s-%d-%d", p.by, i, attempt), part, func() { close(sent) })
 				return err
 			})

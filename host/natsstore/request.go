@@ -117,13 +117,18 @@ var errNotConnected = errors.New("not connected")
 // try makes attempts until one has an outcome or the context ends. An attempt may
 // be repeated although the one before did its work.
 func (s *Store) try(ctx context.Context, attempt func(context.Context) error) error {
+	return s.tryAt(ctx, "", attempt)
+}
+
+// tryAt is try where the leader of a stream is to answer.
+func (s *Store) tryAt(ctx context.Context, stream string, attempt func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for n := 0; ; n++ {
-		err := s.once(ctx, attempt)
+		err := s.onceWith(ctx, stream, 0, attempt)
 		if err == nil || !transient(err) {
 			return plain(err)
 		}
@@ -135,11 +140,12 @@ func (s *Store) try(ctx context.Context, attempt func(context.Context) error) er
 
 // once makes one attempt.
 func (s *Store) once(ctx context.Context, attempt func(context.Context) error) error {
-	return s.onceWith(ctx, 0, attempt)
+	return s.onceWith(ctx, "", 0, attempt)
 }
 
-// onceWith makes one attempt that takes a number of bytes somewhere.
-func (s *Store) onceWith(ctx context.Context, bytes int, attempt func(context.Context) error) error {
+// onceWith makes one attempt that takes a number of bytes to the leader of a stream,
+// or asks it; the stream may be empty.
+func (s *Store) onceWith(ctx context.Context, stream string, bytes int, attempt func(context.Context) error) error {
 	select {
 	case <-s.done:
 		return host.ErrClosed
@@ -153,7 +159,7 @@ func (s *Store) onceWith(ctx context.Context, bytes int, attempt func(context.Co
 	}
 	within, cancel := context.WithTimeout(ctx, attemptTime+time.Duration(bytes)*time.Second/slowBytes)
 	defer cancel()
-	defer s.attempts.begin(cancel)()
+	defer s.attempts.begin(stream, cancel)()
 	err := attempt(within)
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return nats.ErrDisconnected
@@ -165,22 +171,34 @@ func (s *Store) onceWith(ctx context.Context, bytes int, attempt func(context.Co
 // answer is lost too, so there is nothing to wait for.
 type attempts struct {
 	mu  sync.Mutex
-	all map[*context.CancelFunc]struct{}
+	all map[*context.CancelFunc]string // the stream whose leader is to answer, or ""
 }
 
 // begin has an attempt end when the connection is lost. Call what it returns when
 // the attempt has ended.
-func (a *attempts) begin(cancel context.CancelFunc) (end func()) {
+func (a *attempts) begin(stream string, cancel context.CancelFunc) (end func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
-		a.all = map[*context.CancelFunc]struct{}{}
+		a.all = map[*context.CancelFunc]string{}
 	}
-	a.all[&cancel] = struct{}{}
+	a.all[&cancel] = stream
 	return func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		delete(a.all, &cancel)
+	}
+}
+
+// endOf ends those to a stream that has another leader now: nobody answers what the
+// one before it had begun, nor what was asked while there was none.
+func (a *attempts) endOf(stream string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for cancel, to := range a.all {
+		if to == stream {
+			(*cancel)()
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Store) get(ctx context.Context, stream string, r getRequest) (*stored, 
 			Data    []byte `json:"data"`
 		} `json:"message"`
 	}
-	err := s.try(ctx, func(ctx context.Context) error {
+	err := s.tryAt(ctx, stream, func(ctx context.Context) error {
 		return s.missing(stream, s.ask(ctx, "STREAM.MSG.GET."+stream, r, &answer))
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Store) askInfo(ctx context.Context, stream string, r infoRequest) (*str
 func (s *Store) info(ctx context.Context, stream, filter string) (found *streamInfo, err error) {
 	for offset := 0; ; {
 		var page *streamInfo
-		err := s.try(ctx, func(ctx context.Context) (err error) {
+		err := s.tryAt(ctx, stream, func(ctx context.Context) (err error) {
 			page, err = s.askInfo(ctx, stream, infoRequest{filter, offset})
 			return s.missing(stream, err)
 		})

@@ -20,7 +20,7 @@ func (t *table) write(ctx context.Context, c *commit) error {
 	unsure := false // whether an attempt before may have been written
 	for n := 0; ; n++ {
 		var last uint64
-		err := s.onceWith(ctx, bytesOf(c.all), func(ctx context.Context) (err error) {
+		err := s.onceWith(ctx, t.stream, bytesOf(c.all), func(ctx context.Context) (err error) {
 			last, err = s.publish(ctx, fmt.Sprintf("%s-%d", c.by, n), c.all, nil)
 			return err
 		})
