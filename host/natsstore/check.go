@@ -181,7 +181,7 @@ func (s *Store) checkTable(ctx context.Context, t *table) error {
 // parts is how many parts the key of a cell has; its pieces have more.
 func parts(key string) int {
 	switch key[0] {
-	case 's', 'h':
+	case 's', 'h', 'c':
 		return 2
 	case 'j':
 		return 5

@@ -180,7 +180,7 @@ func first(ranges iter.Seq[host.Range], n int) iter.Seq[host.ID] {
 
 // Unread implements host.Messages.
 func (s *Store) Unread(ctx context.Context, g host.GroupName, limit, maxBytes int) (found []host.Message, err error) {
-	v, err := s.view(ctx, g)
+	v, err := s.confirmedView(ctx, g)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func transient(err error) bool {
 	}
 	for _, e := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
-		nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrStaleConnection, errNotConnected, errLostStream,
+		nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrStaleConnection, errNotConnected, errLostStream, errBehind,
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -255,6 +255,8 @@ func (s *Store) words(err error) string {
 		return fmt.Sprintf("not connected to any NATS server of %s", s.addresses())
 	case errors.Is(err, nats.ErrNoResponders), code == codeNotAvailable, code == codeNotLeader, code == codeStreamOffline:
 		return "the NATS cluster has no leader for it; most of its servers must run and reach each other"
+	case errors.Is(err, errBehind):
+		return err.Error() + ", and catches up or is cut off"
 	case errors.Is(err, errLostStream):
 		return err.Error() + "; if it stays so, restore it from a backup"
 	case code == codeNotEnabled, code == codeNotForAccount:

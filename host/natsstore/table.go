@@ -21,6 +21,8 @@ type table struct {
 	stream string
 	root   string // of all subjects
 	queue  queue[*change]
+	// confirms are those that wait for a sequence, see confirm.go.
+	confirms queue[*confirmation]
 
 	mu    sync.Mutex
 	known map[string]*cell // what was read or written last, by key
@@ -41,6 +43,7 @@ const (
 //	j.JOURNAL.PAGE.KEYHASH.NUMBER  an entry
 //	b.GROUP.SUM                    a body, see bodies.go
 //	l.GROUP.OPERATION              the data of a large message, see large.go
+//	c.0                            nothing, see confirm.go
 //
 // A value that is too large for one message goes on in pieces, whose subjects are
 // that of the cell, the name of the pieces, and the number of the piece.
