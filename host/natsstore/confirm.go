@@ -35,9 +35,11 @@ func (s *Store) confirm(ctx context.Context, g host.GroupName, known *cell) (sam
 	if err := t.confirms.add(s, c, t.writeFence); err != nil {
 		return false, err
 	}
-	if err := c.wait(s); err != nil {
-		// What is there can be fetched when nothing can be written any more.
-		return errors.Is(err, host.ErrStoreFull), ignoreFull(err)
+	switch err := c.wait(s); {
+	case errors.Is(err, host.ErrStoreFull):
+		return true, nil // what is there can be fetched when nothing can be written
+	case err != nil:
+		return false, err
 	}
 	subject := t.subject(stateKey(g))
 	found := known.seq
@@ -54,13 +56,6 @@ func (s *Store) confirm(ctx context.Context, g host.GroupName, known *cell) (sam
 		return err
 	})
 	return found == known.seq, err
-}
-
-func ignoreFull(err error) error {
-	if errors.Is(err, host.ErrStoreFull) {
-		return nil
-	}
-	return err
 }
 
 // writeFence writes a cell, and gives its sequence to all that wait.
