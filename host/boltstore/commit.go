@@ -114,7 +114,7 @@ func (s *Store) commit(batch []*operation) {
 	s.statesMu.Unlock()
 	for name, g := range c.groups {
 		if g.freed {
-			s.wake(name)
+			s.Wake(name)
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Store struct {
 	now   func() time.Time
 	zip   *zstd.Encoder
 	unzip *zstd.Decoder
-	watchers
+	host.Watchers
 
 	// states holds what every group's state was at the latest commit. The
 	// states are never changed: a commit puts new ones in their place.

@@ -92,7 +92,7 @@ func (s *Store) listen(conn *nats.Conn) {
 	})
 	conn.SetReconnectHandler(func(c *nats.Conn) {
 		s.log.Info("connected to a nats server again", "server", c.ConnectedServerName())
-		s.wakeAll()
+		s.WakeAll()
 		if back != nil {
 			back(c)
 		}

@@ -50,7 +50,7 @@ type Store struct {
 	zip      *zstd.Encoder
 	unzip    *zstd.Decoder
 	decoding sync.Mutex // held while what cells hold is decoded
-	watchers
+	host.Watchers
 	trouble  trouble
 	attempts attempts
 
