@@ -1,6 +1,12 @@
 package host
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // ErrNoCluster: the store is a file of this daemon alone, or servers that others look
 // after.
@@ -15,8 +21,13 @@ type ClusterStatus struct {
 	// if the servers are not the daemons' own.
 	Leader string        `json:"leader,omitempty"`
 	Nodes  []ClusterNode `json:"nodes,omitempty"`
+	// Size is how many nodes there are when most of them have to agree; 0 if the
+	// servers are not the daemons' own.
+	Size int `json:"size,omitempty"`
 	// Streams are what the store is kept in, each with a leader of its own.
 	Streams []ClusterStream `json:"streams"`
+	// NoAnswer says that nobody answered how the streams are, so that none is listed.
+	NoAnswer bool `json:"no_answer,omitempty"`
 	// Durability is "always" if every server has on disk what it confirms, "interval"
 	// if one does not, and "unknown" if they don't say. Advice says what to do about
 	// it, if anything.
@@ -56,25 +67,103 @@ type ClusterFollower struct {
 	Lag     uint64 `json:"lag"`
 }
 
-// Wrong says what somebody has to look at; empty if all is well.
-func (s ClusterStatus) Wrong() (all []string) {
+// Down tells whether a node is known to be down.
+func (s ClusterStatus) Down(node string) bool {
+	return slices.ContainsFunc(s.Nodes, func(n ClusterNode) bool { return n.Name == node && !n.Up })
+}
+
+// Led tells whether streams have leaders at all: those of a server alone have none.
+func (s ClusterStatus) Led() bool {
+	return s.Size > 1 || slices.ContainsFunc(s.Streams, func(t ClusterStream) bool { return t.Leader != "" || len(t.Followers) > 0 })
+}
+
+// Stuck tells whether nothing can be written, or not to every stream.
+func (s ClusterStatus) Stuck() bool {
+	return s.NoAnswer || s.Size > 1 && (s.Leader == "" || 2*s.up() <= s.Size) || len(s.leaderless()) > 0
+}
+
+func (s ClusterStatus) up() (n int) {
+	for _, node := range s.Nodes {
+		if node.Up {
+			n++
+		}
+	}
+	return n
+}
+
+func (s ClusterStatus) leaderless() (names []string) {
+	for _, stream := range s.Streams {
+		if stream.Leader == "" && s.Led() {
+			names = append(names, stream.Name)
+		}
+	}
+	return names
+}
+
+// Trouble says what stands still or is down, the gravest first.
+func (s ClusterStatus) Trouble() (all []string) {
+	switch up := s.up(); {
+	case s.Size > 1 && 2*up <= s.Size:
+		all = append(all, fmt.Sprintf("most nodes are not reachable, only %d of %d: until most are, nothing is added, fetched or marked", up, s.Size))
+	case s.Size > 1 && s.Leader == "":
+		all = append(all, "no node leads: until one does, streams can't be made or looked at")
+	case s.NoAnswer:
+		all = append(all, "it is not known how the streams are: the servers give no answer")
+	}
+	var down []string
 	for _, n := range s.Nodes {
 		if !n.Up {
-			all = append(all, "node "+n.Name+" is down")
+			down = append(down, n.Name)
 		}
 	}
 	for _, stream := range s.Streams {
-		if stream.Leader == "" && len(stream.Followers) > 0 {
-			all = append(all, "stream "+stream.Name+" has no leader, and takes nothing")
+		for _, f := range stream.Followers {
+			if !f.Up {
+				down = append(down, f.Node)
+			}
 		}
+	}
+	slices.Sort(down)
+	for _, name := range slices.Compact(down) {
+		all = append(all, "node "+name+" is down")
+	}
+	if names := s.leaderless(); len(names) == 1 {
+		all = append(all, "stream "+names[0]+" has no leader, and takes nothing")
+	} else if len(names) > 1 {
+		all = append(all, fmt.Sprintf("%d streams have no leader, and take nothing: %s", len(names), some(names)))
+	}
+	return all
+}
+
+// Wrong says what somebody has to look at, the gravest first; empty if all is well.
+func (s ClusterStatus) Wrong() (all []string) {
+	all = s.Trouble()
+	behind := map[string][]string{} // streams by node
+	for _, stream := range s.Streams {
 		for _, f := range stream.Followers {
 			if f.Up && !f.Current {
-				all = append(all, "node "+f.Node+" catches up with stream "+stream.Name)
+				behind[f.Node] = append(behind[f.Node], stream.Name)
 			}
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(behind)) {
+		if names := behind[node]; len(names) == 1 {
+			all = append(all, "node "+node+" catches up with stream "+names[0])
+		} else {
+			all = append(all, fmt.Sprintf("node %s catches up with %d streams: %s", node, len(names), some(names)))
 		}
 	}
 	if s.Advice != "" {
 		all = append(all, s.Advice)
 	}
 	return all
+}
+
+// some names a few of many.
+func some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -22,7 +22,10 @@ type Status struct {
 	// Leader is the node that leads the metadata; empty if none does, and then no
 	// stream can be made. A node alone has none.
 	Leader string
-	Nodes  []NodeStatus
+	// Size is how many nodes there are when most of them have to agree, reachable or
+	// not.
+	Size  int
+	Nodes []NodeStatus
 }
 
 // NodeStatus is one node of the cluster.
@@ -48,7 +51,7 @@ const askTime = time.Second
 // Status asks the nodes how they are, for a second at most. It works without a
 // leader too, and then knows only of nodes that are connected.
 func (n *Node) Status(ctx context.Context) (Status, error) {
-	s := Status{Node: n.config.Name, Leader: n.leader()}
+	s := Status{Node: n.config.Name, Leader: n.leader(), Size: 1}
 	answers, err := n.ask(ctx)
 	if err != nil {
 		return s, err
@@ -66,7 +69,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 			one.Stored = stats.Store
 		}
 		if meta := v.JetStream.Meta; meta != nil && (one.Leader || replicas == nil) {
-			replicas = meta.Replicas
+			replicas, s.Size = meta.Replicas, meta.Size
 		}
 		s.Nodes = append(s.Nodes, one)
 	}

@@ -67,8 +67,18 @@ type Replica struct {
 // without a leader is listed without one.
 func (s *Store) Status(ctx context.Context) (Status, error) {
 	found := Status{Connected: s.conn.ConnectedServerName(), Servers: strings.Split(s.addresses(), ", ")}
+	var err error
+	if found.Streams, err = s.Streams(ctx); err != nil {
+		return found, err
+	}
+	found.Durability, found.Advice = s.durability(ctx)
+	return found, nil
+}
+
+// Streams says how the streams are, in the order of their names, as Status does.
+func (s *Store) Streams(ctx context.Context) (all []StreamStatus, err error) {
 	if s.isClosed() {
-		return found, host.ErrClosed
+		return nil, host.ErrClosed
 	}
 	for offset := 0; ; {
 		request := struct {
@@ -81,21 +91,20 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 			Total   int          `json:"total"`
 		}
 		if err := s.call(ctx, "STREAM.LIST", request, &page); err != nil {
-			return found, err
+			return nil, err
 		}
 		for _, info := range page.Streams {
-			found.Streams = append(found.Streams, s.streamStatus(info))
+			all = append(all, s.streamStatus(info))
 		}
 		if offset += len(page.Streams); len(page.Streams) == 0 || offset >= page.Total {
 			for _, name := range page.Missing {
-				found.Streams = append(found.Streams, StreamStatus{Name: name, Group: s.groupOf(name)})
+				all = append(all, StreamStatus{Name: name, Group: s.groupOf(name)})
 			}
 			break
 		}
 	}
-	slices.SortFunc(found.Streams, func(a, b StreamStatus) int { return cmp.Compare(a.Name, b.Name) })
-	found.Durability, found.Advice = s.durability(ctx)
-	return found, nil
+	slices.SortFunc(all, func(a, b StreamStatus) int { return cmp.Compare(a.Name, b.Name) })
+	return all, nil
 }
 
 func (s *Store) groupOf(stream string) host.GroupName {
