@@ -12,7 +12,7 @@ import (
 
 // furnished is a site with one of everything, and the path of each pattern.
 func furnished(t *testing.T) (*site, func(pattern string) (method, path string)) {
-	s := start(t)
+	s := start(t, withCluster(&together{status: threeNodes()}))
 	s.fill(t, "plain", `{"n":1}`, `{"n":2}`)
 	delivery := s.deliver(t, "plain")
 	report := s.report(t, host.ErrorReport{Kind: host.ErrorHeld, Group: "plain", Title: "Held."})
@@ -37,7 +37,7 @@ func furnished(t *testing.T) (*site, func(pattern string) (method, path string))
 			group, action = "push", "send"
 		}
 		file := map[bool]string{strings.Contains(path, "/plugins/"): "records", strings.Contains(path, "/static/"): "app.js"}[true]
-		return method, strings.NewReplacer("{$}", "", "{group}", group, "{id}", id, "{action}", action, "{file}", file).Replace(path)
+		return method, strings.NewReplacer("{$}", "", "{group}", group, "{node}", "c", "{id}", id, "{action}", action, "{file}", file).Replace(path)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestWhoMayChange(t *testing.T) {
 			t.Errorf("%s needs the role %q", r.Pattern, r.Role)
 		case strings.HasPrefix(r.Pattern, "POST ") && r.Role == host.Viewer && !slices.Contains(own, r.Pattern):
 			t.Errorf("%s is for viewers", r.Pattern)
-		case (strings.Contains(r.Pattern, "/users") || strings.Contains(r.Pattern, "/keys") || strings.Contains(r.Pattern, "/audit")) && r.Role != host.Admin:
+		case (strings.Contains(r.Pattern, "/nodes/") || strings.Contains(r.Pattern, "/users") || strings.Contains(r.Pattern, "/keys") || strings.Contains(r.Pattern, "/audit")) && r.Role != host.Admin:
 			t.Errorf("%s needs the role %q", r.Pattern, r.Role)
 		}
 	}
@@ -214,6 +214,14 @@ func TestOddRequests(t *testing.T) {
 		{"GET", "/admin/static/..", 404},
 		{"GET", "/admin/static/.", 404},
 		{"GET", "/admin/static/x", 404},
+		{"GET", "/admin/cluster?from=x", 400},
+		{"GET", "/admin/cluster?from=9223372036854775807", 200},
+		{"GET", "/admin/cluster/nodes/c", 404},
+		{"POST", "/admin/cluster", 404},
+		{"GET", "/admin/cluster/nodes/nobody/remove", 404},
+		{"POST", "/admin/cluster/nodes/%00/remove", 404},
+		{"POST", "/admin/cluster/nodes/" + long + "/remove", 404},
+		{"POST", "/admin/cluster/nodes/a/remove", 400},
 		{"PUT", q, 404},
 		{"DELETE", "/admin/users", 404},
 		{"TRACE", "/admin/", 404},

@@ -38,6 +38,13 @@ type Sender interface {
 	Attempts(ctx context.Context, g host.GroupName, delivery string) ([]host.Attempt, error)
 }
 
+// Cluster is what the pages need of the servers that daemons share. What it says
+// comes within the time of ctx, as far as it is known by then.
+type Cluster interface {
+	Status(ctx context.Context) (host.ClusterStatus, error)
+	Remove(ctx context.Context, node string) error
+}
+
 // Provider signs people in elsewhere.
 type Provider interface {
 	// Title is for the button.
@@ -49,7 +56,8 @@ type Provider interface {
 	Finish(ctx context.Context, begun []byte, query url.Values) (host.Identity, error)
 }
 
-// Config is what the pages need. All but Provider and URL is required.
+// Config is what the pages need. All but Cluster, Provider, Notice and Version is
+// required.
 type Config struct {
 	Exchange   *host.Exchange
 	Keys       *host.Keys
@@ -59,7 +67,9 @@ type Config struct {
 	Activities *host.Activities
 	Plugins    Plugins
 	Sender     Sender
-	Log        hclog.Logger
+	// Cluster is nil if the store is a file of the daemon alone.
+	Cluster Cluster
+	Log     hclog.Logger
 	// URL returns the address that the daemon is reached at from outside, without
 	// a path, such as "https://restante.example". Cookies are marked Secure if it
 	// begins with https.
@@ -83,6 +93,7 @@ type Admin struct {
 	cross  *http.CrossOriginProtection
 	jobs   *jobs
 	sealer *sealer
+	recent *recent
 	// formatting is how many documents are made at the same time for pages: each
 	// takes memory.
 	formatting chan struct{}
@@ -101,7 +112,7 @@ func New(c Config) (*Admin, error) {
 	if c.Notice == nil {
 		c.Notice = func() string { return "" }
 	}
-	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer(), formatting: make(chan struct{}, 2), testing: make(chan struct{}, 2)}
+	a := &Admin{Config: c, jobs: newJobs(time.Now), cross: http.NewCrossOriginProtection(), sealer: newSealer(), recent: newRecent(time.Now), formatting: make(chan struct{}, 2), testing: make(chan struct{}, 2)}
 	a.mux = a.newMux()
 	return a, nil
 }

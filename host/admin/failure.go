@@ -53,6 +53,7 @@ func (v *visit) fail(err error) {
 	} else {
 		v.a.Log.Debug("page refused", "path", v.r.URL.Path, "status", p.Status, "error", err)
 	}
+	v.cut = v.cut || p.Status == http.StatusServiceUnavailable // asking again takes as long again
 	v.frame(&p.frame, p.Heading, "")
 	v.render(p.Status, "failure", p)
 }
@@ -74,6 +75,8 @@ func explain(err error) failurePage {
 		return page(http.StatusNotFound, "Not sent from here", "The receiver of this queue fetches its messages; only a queue with the method \"send\" is sent.")
 	case errors.Is(err, host.ErrNotSending):
 		return page(http.StatusServiceUnavailable, "Nothing is sent now", "The daemon is starting or stopping, or the queue was declared just now. Try again in a moment.")
+	case errors.Is(err, host.ErrNoCluster):
+		return page(http.StatusNotFound, "No cluster", "The store is a file of this daemon alone. How several daemons share one is in docs/cluster.md.")
 	case errors.Is(err, host.ErrNoMessage):
 		return page(http.StatusNotFound, "No such message", "It may have been pruned, or the id is wrong.")
 	case errors.Is(err, host.ErrNoBody):

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -15,6 +16,8 @@ type overviewPage struct {
 	Plugins []host.PluginStatus
 	// Reports are the newest that nobody has seen; frame.Errors counts them all.
 	Reports []host.ErrorReport
+	// Cluster says what is wrong with the servers of a shared store.
+	Cluster clusterLine
 	// Unread and so on are the sums over all queues.
 	Unread, Held, Added, Delivered uint64
 }
@@ -37,12 +40,23 @@ type queueLine struct {
 // overviewReports is how many reports the overview has.
 const overviewReports = 10
 
+// overviewTime is how long the overview waits for a shared store. It leads to the page
+// of the cluster then.
+const overviewTime = 5 * time.Second
+
 // MoreReports is how many reports the overview leaves out.
 func (p overviewPage) MoreReports() int { return p.Errors - len(p.Reports) }
 
 // overview answers GET /admin/.
 func (a *Admin) overview(v *visit) error {
 	p := overviewPage{Plugins: a.Plugins.List()}
+	if a.Cluster != nil {
+		ctx, cancel := context.WithTimeout(v.ctx(), overviewTime)
+		defer cancel()
+		v.r = v.r.WithContext(ctx)
+	}
+	cluster := a.lookAtCluster(v.ctx())
+	defer cluster()
 	open, err := v.open()
 	if err != nil {
 		return err
@@ -63,6 +77,7 @@ func (a *Admin) overview(v *visit) error {
 		p.Delivered += line.Delivered
 		p.Queues = append(p.Queues, line)
 	}
+	p.Cluster = cluster()
 	v.frame(&p.frame, "Overview", "overview")
 	return v.show("overview", p)
 }

@@ -33,7 +33,9 @@ type frame struct {
 	Refresh int
 	// Still keeps scripts from asking for the page again and again, as each look at
 	// it is written down.
-	Still   bool
+	Still bool
+	// Shared says that daemons share the store.
+	Shared  bool
 	Version string
 }
 
@@ -41,8 +43,8 @@ type frame struct {
 func (f frame) May(role string) bool { return f.User.Name != "" && f.User.Role.Allows(host.Role(role)) }
 
 func (v *visit) frame(f *frame, title, section string) {
-	*f = frame{Title: title, Section: section, User: v.user, Notice: v.notice(), Warning: v.a.Notice(), Version: v.a.Version}
-	if v.user.Name == "" {
+	*f = frame{Title: title, Section: section, User: v.user, Notice: v.notice(), Warning: v.a.Notice(), Shared: v.a.Cluster != nil, Version: v.a.Version}
+	if v.user.Name == "" || v.cut {
 		return
 	}
 	open, err := v.open()

@@ -47,6 +47,10 @@ func (a *Admin) routes() []route {
 		{"GET /admin/plugins/{file}/{action}", host.Operator, a.confirmPlugin},
 		{"POST /admin/plugins/{file}/{action}", host.Operator, a.changePlugin},
 
+		{clusterPattern, host.Viewer, a.cluster},
+		{"GET /admin/cluster/nodes/{node}/remove", host.Admin, a.confirmRemoveNode},
+		{"POST /admin/cluster/nodes/{node}/remove", host.Admin, a.removeNode},
+
 		{"GET /admin/errors", host.Viewer, a.errors},
 		{"GET /admin/errors/{id}", host.Viewer, a.errorReport},
 		{"POST /admin/errors/{id}/acknowledge", host.Operator, a.acknowledge},
@@ -86,7 +90,7 @@ func (a *Admin) newMux() http.Handler {
 
 // serve finds out who asks, and only then does the work.
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request, t route) {
-	v := &visit{a: a, w: w, r: r}
+	v := &visit{a: a, w: w, r: r, outage: t.pattern == clusterPattern}
 	err := a.cross.Check(r)
 	if err != nil {
 		err = errCrossOrigin

@@ -284,6 +284,8 @@ type brittle struct {
 	host.Store
 	// writes and reads are what changes and looks fail with; nil is not.
 	writes, reads atomic.Pointer[error]
+	// records is what reading a record fails with.
+	records atomic.Pointer[error]
 }
 
 var errSecret = errors.New("open /very/secret/path: input/output error")
@@ -300,6 +302,13 @@ func (b *brittle) AppendEntry(ctx context.Context, journal string, e host.Entry,
 		return 0, err
 	}
 	return b.Store.AppendEntry(ctx, journal, e, once)
+}
+
+func (b *brittle) Record(ctx context.Context, bucket, key string) (host.Record, error) {
+	if err := fault(&b.records); err != nil {
+		return host.Record{}, err
+	}
+	return b.Store.Record(ctx, bucket, key)
 }
 
 func (b *brittle) PutRecord(ctx context.Context, bucket string, r host.Record) (uint64, error) {

@@ -24,6 +24,9 @@ type visit struct {
 	// reports are those of the error inbox, once they were asked for.
 	reports []host.ErrorReport
 	read    bool
+	// outage says that the page is for when the store can't be read, and cut that it
+	// can't.
+	outage, cut bool
 }
 
 // open returns the reports of the error inbox that are not done with.
@@ -91,7 +94,7 @@ func (v *visit) cookie(name string) string {
 // role.
 func (v *visit) recognize(role host.Role) error {
 	if token := v.cookie(sessionCookie); token != "" {
-		session, user, err := v.a.Users.Session(v.ctx(), token)
+		session, user, err := v.whose(token)
 		switch {
 		case err == nil:
 			v.session, v.user = session, user

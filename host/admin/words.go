@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/restante/restante/host"
@@ -38,6 +39,8 @@ var functions = template.FuncMap{
 	"took":      took,
 	"duration":  host.Duration,
 	"where":     where,
+	"stored":    size[uint64],
+	"tell":      sentence,
 	"text":      func(v any) string { return fmt.Sprint(v) },
 }
 
@@ -102,7 +105,7 @@ func number[N uint64 | int](n N) string {
 }
 
 // size writes a number of bytes.
-func size[N int | int64](n N) string {
+func size[N int | int64 | uint64](n N) string {
 	switch {
 	case n < 1<<10:
 		return fmt.Sprintf("%d B", n)
@@ -235,6 +238,15 @@ func clock(t time.Time, zone string) string {
 		return t.UTC().Format("Mon 2006-01-02 15:04 UTC")
 	}
 	return t.In(in).Format("Mon 2006-01-02 15:04")
+}
+
+// sentence makes one of words.
+func sentence(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	if n == 0 || strings.HasSuffix(text, ".") {
+		return text
+	}
+	return string(unicode.ToUpper(r)) + text[n:] + "."
 }
 
 // took writes how long something took.

@@ -32,6 +32,9 @@ func (d *daemon) newPages() (*admin.Admin, error) {
 		Notice:     d.notice,
 		Version:    d.version,
 	}
+	if d.parts.servers != nil {
+		c.Cluster = d.parts.servers
+	}
 	if signIn := d.config.SignIn; signIn != nil {
 		at := *signIn
 		at.RedirectURL = cmp.Or(at.RedirectURL, d.outside()+"/admin/sign-in/callback")

@@ -158,16 +158,6 @@ func buildDeaf(t *testing.T, path string) {
 	}
 }
 
-// startOnly starts the daemon and does not wait for anything.
-func (d *daemon) startOnly() {
-	d.t.Helper()
-	d.cmd = restante(context.Background(), "serve", "--listen", d.address, "--data", d.data, "--plugins", d.plugins, "--config", d.config)
-	d.cmd.Stderr = d.log
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
 // serving waits until exactly these plugin files are active, and returns their
 // processes.
 func (d *daemon) serving(files []string) (pids []int) {

@@ -148,25 +148,35 @@ func newDaemon(t testing.TB, plugins ...string) *daemon {
 // start starts the daemon and waits until it is ready.
 func (d *daemon) start() {
 	d.t.Helper()
+	d.startOnly()
+	eventually(d.t, "the daemon is ready", func() error {
+		if state := d.cmd.ProcessState; state != nil {
+			return fmt.Errorf("it ended: %v", state)
+		}
+		return ready(d)
+	})
+}
+
+func ready(d *daemon) error {
+	r, err := http.Get("http://" + d.address + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz answers %s", r.Status)
+	}
+	return nil
+}
+
+// startOnly starts the daemon and does not wait for anything.
+func (d *daemon) startOnly() {
+	d.t.Helper()
 	d.cmd = restante(context.Background(), "serve", "--listen", d.address, "--data", d.data, "--plugins", d.plugins, "--config", d.config)
 	d.cmd.Stderr = d.log
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	eventually(d.t, "the daemon is ready", func() error {
-		if state := d.cmd.ProcessState; state != nil {
-			return fmt.Errorf("it ended: %v", state)
-		}
-		r, err := http.Get("http://" + d.address + "/readyz")
-		if err != nil {
-			return err
-		}
-		defer r.Body.Close()
-		if r.StatusCode != http.StatusOK {
-			return fmt.Errorf("/readyz answers %s", r.Status)
-		}
-		return nil
-	})
 }
 
 // stop signals the daemon, waits for its end and returns its exit status.
