@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"net/http"
@@ -17,8 +18,11 @@ import (
 type recent struct {
 	now func() time.Time
 	mu  sync.Mutex
-	all map[string]recentUser // by token
+	all map[tokenSum]recentUser
 }
+
+// tokenSum is the SHA-256 of a token: tokens are not kept.
+type tokenSum = [sha256.Size]byte
 
 type recentUser struct {
 	session host.Session
@@ -34,31 +38,32 @@ const (
 )
 
 func newRecent(now func() time.Time) *recent {
-	return &recent{now: now, all: map[string]recentUser{}}
+	return &recent{now: now, all: map[tokenSum]recentUser{}}
 }
 
 func (k *recent) put(token string, s host.Session, u host.User) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, known := k.all[token]; !known && len(k.all) >= maxRecent {
-		maps.DeleteFunc(k.all, func(_ string, r recentUser) bool { return k.now().Sub(r.at) >= recentTime })
+	sum := sha256.Sum256([]byte(token))
+	if _, known := k.all[sum]; !known && len(k.all) >= maxRecent {
+		maps.DeleteFunc(k.all, func(_ tokenSum, r recentUser) bool { return k.now().Sub(r.at) >= recentTime })
 		if len(k.all) >= maxRecent {
 			return
 		}
 	}
-	k.all[token] = recentUser{s, u, k.now()}
+	k.all[sum] = recentUser{s, u, k.now()}
 }
 
 func (k *recent) forget(token string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.all, token)
+	delete(k.all, sha256.Sum256([]byte(token)))
 }
 
 func (k *recent) find(token string) (recentUser, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	r, known := k.all[token]
+	r, known := k.all[sha256.Sum256([]byte(token))]
 	now := k.now()
 	return r, known && now.Sub(r.at) < recentTime && now.Before(r.session.Expires)
 }
