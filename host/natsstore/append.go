@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -23,6 +24,7 @@ type addition struct {
 	// replaces is the sequence of an earlier message with the key that is gone
 	// and still in the stream.
 	replaces uint64
+	handover
 
 	first host.ID // the outcome
 }
@@ -30,7 +32,7 @@ type addition struct {
 // Append implements host.Messages. What many wait to append is appended at once, by
 // a goroutine for each group of each daemon. It decides the ids and says what it
 // takes the last sequence to be: if another daemon was faster, the leader refuses
-// everything, and it starts anew.
+// everything, and it is handed over to that one.
 func (s *Store) Append(ctx context.Context, a host.Addition) ([]host.ID, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func (s *Store) Append(ctx context.Context, a host.Addition) ([]host.ID, error) 
 	add := &addition{waiter: newWaiter(ctx), key: a.Key, large: map[int]largeRef{}}
 	for _, data := range a.Data {
 		add.data = append(add.data, slices.Clone(data))
-		add.bytes += min(len(data), pieceSize) + 300
+		add.bytes += min(len(data), pieceSize) + perMessage
 	}
 	if a.Key != "" {
 		add.digest = hexDigest(host.Addition{Data: add.data}.Digest())
@@ -57,7 +59,7 @@ func (s *Store) Append(ctx context.Context, a host.Addition) ([]host.ID, error) 
 		}
 	}
 	g := s.group(a.Group)
-	if err := g.queue.add(s, add, func(all []*addition) { s.appendAll(g, all) }); err != nil {
+	if err := s.enqueue(g, add); err != nil {
 		return nil, err
 	}
 	if err := add.wait(s); err != nil {
@@ -73,6 +75,14 @@ func (s *Store) Append(ctx context.Context, a host.Addition) ([]host.ID, error) 
 	return ids, nil
 }
 
+// enqueue has an addition appended, or handed over.
+func (s *Store) enqueue(g *group, a *addition) error {
+	return g.queue.add(s, a, func(all []*addition) { s.appendAll(g, all) })
+}
+
+// perMessage is about how many bytes a message has beside its data.
+const perMessage = 300
+
 // maxAppendBytes is up to how many bytes are appended at once.
 const maxAppendBytes = 8 << 20
 
@@ -85,7 +95,10 @@ func (s *Store) appendAll(g *group, all []*addition) {
 		keys := map[string]bool{}
 		for i, a := range all {
 			if err := a.ctx.Err(); err != nil {
-				a.end(err) // nothing of it was done
+				if a.unsure {
+					err = s.unavailable(a.ctx, err)
+				}
+				a.end(err) // else nothing of it was done
 				continue
 			}
 			messages += len(a.data)
@@ -122,14 +135,22 @@ func (s *Store) appendSome(g *group, all []*addition) {
 		if last, err = s.appendable(ctx, g); err != nil {
 			break
 		}
+		if all = s.handOver(g, last, s.accept(g, last, all)); len(all) == 0 {
+			return
+		}
+		if all, err = s.withoutStored(ctx, g, last, all); len(all) == 0 || err != nil {
+			break
+		}
 		p := s.prepare(g, last, all)
 		if err = s.write(ctx, p); !errors.Is(err, errTooLate) {
 			if err == nil {
-				g.remember(p.after)
+				g.appended(p)
 			}
+			s.notify(g.name) // perhaps only the answer was lost
 			break
 		}
 		g.remember(tail{}) // it is somewhere else
+		g.contended = time.Now().Add(contendedFor)
 		if all, err = s.withoutRepeated(ctx, g, all); err != nil {
 			break
 		}
@@ -217,7 +238,7 @@ func (s *Store) prepare(g *group, last tail, all []*addition) *placed {
 	for _, a := range all {
 		a.first = id
 		for i, data := range a.data {
-			l := label{by: p.by, time: at, first: a.first, count: uint64(len(a.data)), settled: last.settled, large: a.large[i], key: a.key}
+			l := label{by: p.by, origin: a.origin, time: at, first: a.first, count: uint64(len(a.data)), settled: last.settled, large: a.large[i], key: a.key}
 			if a.key != "" && i == len(a.data)-1 {
 				l.digest = a.digest
 			}
@@ -230,7 +251,7 @@ func (s *Store) prepare(g *group, last tail, all []*addition) *placed {
 			id++
 		}
 	}
-	p.after = tail{known: true, seq: uint64(id) - 1, visible: id - 1, time: at, settled: last.settled}
+	p.after = tail{known: true, seq: uint64(id) - 1, visible: id - 1, time: at, writer: s.writer, settled: last.settled}
 	p.split()
 	return p
 }

@@ -44,10 +44,10 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 // BenchmarkWriters has 64 writers add single messages of 1,000 bytes, by one daemon
-// to one group, by two daemons to one group, and by one daemon to eight groups.
+// to one group, by several daemons, and to several groups.
 func BenchmarkWriters(b *testing.B) {
 	eachCluster(b, func(b *testing.B, open func() *natsstore.Store) {
-		for _, c := range []struct{ daemons, groups int }{{1, 1}, {2, 1}, {1, 8}} {
+		for _, c := range []struct{ daemons, groups int }{{1, 1}, {2, 1}, {3, 1}, {1, 8}, {3, 8}} {
 			b.Run(fmt.Sprintf("%ddaemons%dgroups", c.daemons, c.groups), func(b *testing.B) {
 				var stores []*natsstore.Store
 				for range c.daemons {

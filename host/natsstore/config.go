@@ -9,27 +9,20 @@ import (
 
 // streamConfig is how a stream is made.
 type streamConfig struct {
-	Name        string     `json:"name"`
-	Description string     `json:"description"`
-	Subjects    []string   `json:"subjects"`
-	Retention   string     `json:"retention"`
-	Storage     string     `json:"storage"`
-	Discard     string     `json:"discard"` // "new": a limit refuses what comes, and deletes nothing
-	Replicas    int        `json:"num_replicas"`
-	MaxPer      int64      `json:"max_msgs_per_subject"`
-	MaxMsgs     int64      `json:"max_msgs"`
-	MaxBytes    int64      `json:"max_bytes"`
-	MaxAge      int64      `json:"max_age"`
-	First       uint64     `json:"first_seq,omitempty"` // of the first message; 1 if 0
-	Direct      bool       `json:"allow_direct"`
-	Atomic      bool       `json:"allow_atomic"`
-	RePublish   *rePublish `json:"republish,omitempty"`
-}
-
-type rePublish struct {
-	Source      string `json:"src"`
-	Destination string `json:"dest"`
-	HeadersOnly bool   `json:"headers_only"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Subjects    []string `json:"subjects"`
+	Retention   string   `json:"retention"`
+	Storage     string   `json:"storage"`
+	Discard     string   `json:"discard"` // "new": a limit refuses what comes, and deletes nothing
+	Replicas    int      `json:"num_replicas"`
+	MaxPer      int64    `json:"max_msgs_per_subject"`
+	MaxMsgs     int64    `json:"max_msgs"`
+	MaxBytes    int64    `json:"max_bytes"`
+	MaxAge      int64    `json:"max_age"`
+	First       uint64   `json:"first_seq,omitempty"` // of the first message; 1 if 0
+	Direct      bool     `json:"allow_direct"`
+	Atomic      bool     `json:"allow_atomic"`
 }
 
 func (s *Store) tableConfig(stream, subjects string) streamConfig {
@@ -46,7 +39,6 @@ func (s *Store) groupConfig(name host.GroupName) streamConfig {
 		Name: s.names.group(name), Subjects: []string{subjects}, Description: "restante: messages of group " + string(name),
 		Retention: "limits", Storage: "file", Discard: "new", Replicas: s.replicas,
 		MaxPer: -1, MaxMsgs: -1, MaxBytes: -1, Direct: true, Atomic: true,
-		RePublish: &rePublish{Source: subjects, Destination: s.names.notices(encodeGroup(name)), HeadersOnly: true},
 	}
 }
 

@@ -15,9 +15,14 @@ type group struct {
 	name   host.GroupName
 	stream string
 	queue  queue[*addition]
+	// Only the goroutine of the queue has these: what this daemon appended last
+	// without another in between, and until when others are likely to append too.
+	run       struct{ first, last uint64 }
+	contended time.Time
 
-	mu   sync.Mutex
-	last tail
+	mu     sync.Mutex
+	last   tail
+	silent string // the writer that gave no answer when it was handed something
 }
 
 func (s *Store) group(name host.GroupName) *group {
@@ -39,6 +44,7 @@ type tail struct {
 	// before an addition that is not complete.
 	visible host.ID
 	time    time.Time // of the message at seq
+	writer  string    // that appended it; empty if it is not known
 	settled uint64    // the latest fence up to seq
 	// open is the label of an addition that is not complete, or of a fence.
 	open *label
@@ -59,7 +65,7 @@ func tailAt(g host.GroupName, m *stored) tail {
 		last.deleted = true
 		return last
 	}
-	last.time, last.settled = l.time, l.settled
+	last.time, last.settled, last.writer = l.time, l.settled, l.by.writer
 	if l.fence || l.last() > host.ID(m.seq) {
 		last.open, last.visible = &l, l.first-1
 	}
@@ -80,6 +86,9 @@ func (g *group) remember(last tail) {
 	defer g.mu.Unlock()
 	if last.seq >= g.last.seq || !last.known {
 		g.last = last
+	}
+	if last.writer != "" && last.writer != g.silent {
+		g.silent = ""
 	}
 }
 

@@ -21,7 +21,9 @@ type label struct {
 	// see parts.go.
 	fence bool
 	by    operation
-	time  time.Time
+	// origin is the operation of another daemon that handed it over; see handover.go.
+	origin operation
+	time   time.Time
 	// first and count are of the addition: of a fence, its first id alone.
 	first host.ID
 	count uint64
@@ -35,17 +37,21 @@ type label struct {
 	digest string
 }
 
-const labelFields = 9
+const labelFields = 10
 
 func (l label) fields() []string {
 	kind := "m"
 	if l.fence {
 		kind = "f"
 	}
+	origin := "-"
+	if l.origin != (operation{}) {
+		origin = l.origin.String()
+	}
 	return []string{
 		kind, l.by.String(), strconv.FormatInt(l.time.UnixNano(), 10),
 		strconv.FormatUint(uint64(l.first), 10), strconv.FormatUint(l.count, 10), strconv.FormatUint(l.settled, 10),
-		l.large.String(), "k" + url.QueryEscape(l.key), "d" + l.digest,
+		l.large.String(), "k" + url.QueryEscape(l.key), "d" + l.digest, origin,
 	}
 }
 
@@ -69,7 +75,10 @@ func parseLabel(fields []string) (l label, err error) {
 		return l, errMalformed
 	}
 	l.time = time.Unix(0, nanos).UTC()
-	if l.by, err = parseOperation(fields[1]); err == nil {
+	if l.by, err = parseOperation(fields[1]); err == nil && fields[9] != "-" {
+		l.origin, err = parseOperation(fields[9])
+	}
+	if err == nil {
 		l.large, err = parseLarge(fields[6])
 	}
 	if err == nil {

@@ -40,7 +40,10 @@ func (n names) group(g host.GroupName) string { return n.groupStreams() + encode
 
 func (n names) messages(g host.GroupName) string { return string(n) + ".m." + encodeGroup(g) }
 
-// notices is where the servers tell that a group has new messages.
+// handovers is where a daemon takes additions over from others.
+func (n names) handovers(writer string) string { return string(n) + ".a." + writer }
+
+// notices is where daemons tell that messages of a group became unread.
 func (n names) notices(g string) string { return string(n) + ".n." + g }
 
 // longName is from how many bytes on the name of a group is written in base32,

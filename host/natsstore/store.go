@@ -54,6 +54,8 @@ type Store struct {
 	trouble  trouble
 	attempts attempts
 
+	handed atomic.Int64 // when another daemon last handed something over, in ns
+
 	groupsMu sync.Mutex
 	groups   map[host.GroupName]*group
 
@@ -157,6 +159,10 @@ func (s *Store) isClosed() bool {
 // closeTime is how long Close waits for what has begun.
 const closeTime = 5 * time.Second
 
+// refuseTime is how long a store that is closed tells other daemons not to hand
+// anything over, if they do: without an answer they would wait.
+const refuseTime = 100 * time.Millisecond
+
 // Close waits for writes that have begun, five seconds at most, and disconnects.
 // Calls that come later fail with host.ErrClosed. Closing again does nothing.
 func (s *Store) Close() error {
@@ -178,6 +184,9 @@ func (s *Store) Close() error {
 	select {
 	case <-idle:
 	case <-t.C:
+	}
+	if time.Since(time.Unix(0, s.handed.Load())) < refuseTime {
+		time.Sleep(refuseTime)
 	}
 	close(s.done)
 	s.conn.Close()

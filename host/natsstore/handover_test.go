@@ -1,0 +1,219 @@
+package natsstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/natsstore"
+)
+
+// mute is a dialer whose connections can be made to stand still, or to lose what is
+// sent to inboxes: the answers of the store.
+type mute struct {
+	still   sync.RWMutex // locked for writing while they stand still
+	silent  atomic.Bool
+	skipped atomic.Int64
+}
+
+func (d *mute) Dial(network, address string) (net.Conn, error) {
+	c, err := net.Dial(network, address)
+	return &muteConn{c, d}, err
+}
+
+type muteConn struct {
+	net.Conn
+	dialer *mute
+}
+
+func (c *muteConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.dialer.still.RLock()
+	defer c.dialer.still.RUnlock()
+	return n, err
+}
+
+func (c *muteConn) Write(b []byte) (int, error) {
+	c.dialer.still.RLock()
+	defer c.dialer.still.RUnlock()
+	if c.dialer.silent.Load() && bytes.Contains(b, []byte("PUB _INBOX.")) {
+		c.dialer.skipped.Add(1)
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+// contending opens a store for two daemons, of which b hands over to a: b was slower.
+func contending(t *testing.T, servers int, dialer *mute) (a, b *natsstore.Store, handed *atomic.Int64) {
+	t.Helper()
+	conf := config(t, sharedCluster(t, servers))
+	withDialer := conf
+	if dialer != nil {
+		withDialer.Options = []nats.Option{nats.SetCustomDialer(dialer)}
+	}
+	a, b = open(t, withDialer), open(t, conf)
+	conn, err := nats.Connect(strings.Join(conf.URLs, ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	handed = new(atomic.Int64)
+	if _, err := conn.Subscribe(conf.Prefix+".a.>", func(*nats.Msg) { handed.Add(1) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, `"b"`)
+	add(t, a, `"a"`)
+	add(t, b, `"b again"`) // it takes the end to be where it was
+	for i := 0; handed.Load() == 0; i++ {
+		if i == 100 {
+			t.Fatal("nothing is handed over")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return a, b, handed
+}
+
+func add(t *testing.T, s *natsstore.Store, data string) host.ID {
+	t.Helper()
+	ids, err := s.Append(t.Context(), host.Addition{Group: "g", Data: messages(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids[0]
+}
+
+// wantOnce fails unless each message of data is there once.
+func wantOnce(t *testing.T, s *natsstore.Store, data ...string) {
+	t.Helper()
+	all, err := s.List(t.Context(), "g", 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	for _, m := range all {
+		n[string(m.Data)]++
+	}
+	for _, d := range data {
+		if n[d] != 1 {
+			t.Errorf("%s is there %d times", d, n[d])
+		}
+	}
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHandover has what two daemons append go through one of them, which does with
+// it as with its own.
+func TestHandover(t *testing.T) {
+	a, b, handed := contending(t, 3, nil)
+	before := handed.Load()
+	var wait sync.WaitGroup
+	var want []string
+	for i := range 40 {
+		data := fmt.Sprintf(`"at once %d"`, i)
+		want = append(want, data)
+		wait.Go(func() { add(t, []*natsstore.Store{a, b}[i%2], data) })
+	}
+	wait.Wait()
+	wantOnce(t, a, want...)
+	if handed.Load() == before {
+		t.Error("nothing was handed over")
+	}
+	with := func(key, data string) ([]host.ID, error) {
+		return b.Append(t.Context(), host.Addition{Group: "g", Key: key, Data: messages(data, `2`)})
+	}
+	first, err := with("key", `"keyed"`)
+	if err != nil || len(first) != 2 || first[1] != first[0]+1 {
+		t.Fatalf("Append with a key = %v, %v", first, err)
+	}
+	if again, err := with("key", `"keyed"`); err != nil || again[0] != first[0] {
+		t.Errorf("Append again = %v, %v, want %v", again, err, first)
+	}
+	if _, err := with("key", `"other"`); !errors.Is(err, host.ErrKeyReused) {
+		t.Errorf("Append of other data = %v", err)
+	}
+	wantOnce(t, b, `"keyed"`)
+}
+
+// TestHandoverToClosed has the daemon closed that takes over. The other goes on at
+// once.
+func TestHandoverToClosed(t *testing.T) {
+	a, b, _ := contending(t, 3, nil)
+	stop := make(chan struct{})
+	var slowest time.Duration
+	var want []string
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			data, began := fmt.Sprintf(`"closed %d"`, i), time.Now()
+			add(t, b, data)
+			want = append(want, data)
+			slowest = max(slowest, time.Since(began))
+		}
+	})
+	time.Sleep(200 * time.Millisecond)
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	close(stop)
+	wait.Wait()
+	if slowest > 900*time.Millisecond { // an answer is waited for a second
+		t.Errorf("an addition took %s", slowest)
+	}
+	wantOnce(t, b, want[len(want)-100:]...)
+}
+
+// TestHandoverToStill has the daemon stand still that takes over: the other appends
+// itself, and what was handed over is not appended again when that one goes on.
+func TestHandoverToStill(t *testing.T) {
+	d := new(mute)
+	a, b, handed := contending(t, 1, d)
+	before := handed.Load()
+	d.still.Lock()
+	id := add(t, b, `"still"`)
+	if handed.Load() == before {
+		t.Error("nothing was handed over")
+	}
+	d.still.Unlock()
+	if got := add(t, a, `"goes on"`); got != id+1 {
+		t.Errorf("the next message has the id %d, want %d", got, id+1)
+	}
+	wantOnce(t, a, `"still"`, `"goes on"`)
+}
+
+// TestHandoverAnswerLost has what was handed over appended, and the answer lost.
+func TestHandoverAnswerLost(t *testing.T) {
+	d := new(mute)
+	a, b, handed := contending(t, 1, d)
+	before := handed.Load()
+	d.silent.Store(true)
+	id := add(t, b, `"unanswered"`)
+	if handed.Load() == before || d.skipped.Load() == 0 {
+		t.Errorf("%d handed over, %d answers lost", handed.Load()-before, d.skipped.Load())
+	}
+	d.silent.Store(false)
+	m, err := a.Message(t.Context(), "g", id)
+	if err != nil || string(m.Data) != `"unanswered"` {
+		t.Errorf("message %d is %s, %v", id, m.Data, err)
+	}
+	wantOnce(t, a, `"unanswered"`)
+}
