@@ -55,17 +55,27 @@ type ClusterStream struct {
 	// Leader is empty while there is none: then nothing can be written to it.
 	Leader    string            `json:"leader"`
 	Followers []ClusterFollower `json:"followers,omitempty"`
+	// Missing is how many followers it has too few, as there is no node for them or
+	// it has not got its copy yet.
+	Missing int `json:"missing,omitempty"`
 }
 
 // ClusterFollower has what the leader of a stream has, or lags behind.
 type ClusterFollower struct {
 	Node string `json:"node"`
-	// Up and Current say that it is heard of, and could lead at once; Lag is by how
-	// many operations it is behind.
+	// Up and Current say that it is heard of, and has all; Lag is by how many operations
+	// it is behind.
 	Up      bool   `json:"up"`
 	Current bool   `json:"current"`
 	Lag     uint64 `json:"lag"`
 }
+
+// inFlight is by how many operations a follower may be behind that keeps up: under load
+// some are always on their way.
+const inFlight = 100
+
+// Behind tells whether it has to catch up.
+func (f ClusterFollower) Behind() bool { return f.Up && !f.Current && (f.Lag == 0 || f.Lag > inFlight) }
 
 // Down tells whether a node is known to be down.
 func (s ClusterStatus) Down(node string) bool {
@@ -141,7 +151,7 @@ func (s ClusterStatus) Wrong() (all []string) {
 	behind := map[string][]string{} // streams by node
 	for _, stream := range s.Streams {
 		for _, f := range stream.Followers {
-			if f.Up && !f.Current {
+			if f.Behind() {
 				behind[f.Node] = append(behind[f.Node], stream.Name)
 			}
 		}
@@ -152,6 +162,17 @@ func (s ClusterStatus) Wrong() (all []string) {
 		} else {
 			all = append(all, fmt.Sprintf("node %s catches up with %d streams: %s", node, len(names), some(names)))
 		}
+	}
+	var missing []string
+	for _, stream := range s.Streams {
+		if stream.Missing > 0 {
+			missing = append(missing, stream.Name)
+		}
+	}
+	if len(missing) == 1 {
+		all = append(all, "stream "+missing[0]+" has too few copies: another node is needed for them, or is about to get them")
+	} else if len(missing) > 1 {
+		all = append(all, fmt.Sprintf("%d streams have too few copies: another node is needed for them, or is about to get them: %s", len(missing), some(missing)))
 	}
 	if s.Advice != "" {
 		all = append(all, s.Advice)

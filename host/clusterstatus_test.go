@@ -19,7 +19,7 @@ func TestClusterWrong(t *testing.T) {
 		return host.ClusterStream{Name: name, Leader: leader, Followers: followers}
 	}
 	well := host.ClusterFollower{Node: "b", Up: true, Current: true}
-	down, behind := host.ClusterFollower{Node: "c"}, host.ClusterFollower{Node: "c", Up: true, Lag: 7}
+	down, behind := host.ClusterFollower{Node: "c"}, host.ClusterFollower{Node: "c", Up: true, Lag: 700}
 	var many []host.ClusterStream
 	for i := range 5 {
 		many = append(many, stream(fmt.Sprintf("s%d", i), "", well, behind))
@@ -54,6 +54,10 @@ func TestClusterWrong(t *testing.T) {
 		"one stream behind": {
 			host.ClusterStatus{Size: 3, Leader: "a", Nodes: up("a", "b", "c"), Streams: []host.ClusterStream{stream("s", "a", behind)}}, false,
 			[]string{"node c catches up with stream s"},
+		},
+		"a copy missing": {
+			host.ClusterStatus{Size: 2, Leader: "a", Nodes: up("a", "b")[:2], Streams: []host.ClusterStream{{Name: "s", Leader: "a", Followers: []host.ClusterFollower{well}, Missing: 1}}}, false,
+			[]string{"stream s has too few copies: another node is needed for them, or is about to get them"},
 		},
 		"many": {host.ClusterStatus{Size: 3, Leader: "a", Nodes: up("a", "b", "c"), Streams: many}, true, []string{
 			"5 streams have no leader, and take nothing: s0, s1, s2 and 2 more", "node c catches up with 5 streams: s0, s1, s2 and 2 more",

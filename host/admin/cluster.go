@@ -120,9 +120,9 @@ func newStreamLine(s host.ClusterStatus, stream host.ClusterStream) streamLine {
 	switch {
 	case stream.Leader == "" && s.Led():
 		line.Tone, line.State = "bad", "no leader"
-	case slices.ContainsFunc(stream.Followers, func(f host.ClusterFollower) bool { return !f.Up }):
+	case stream.Missing > 0, slices.ContainsFunc(stream.Followers, func(f host.ClusterFollower) bool { return !f.Up }):
 		line.Tone, line.State = "warn", "copy missing"
-	case slices.ContainsFunc(stream.Followers, func(f host.ClusterFollower) bool { return !f.Current }):
+	case slices.ContainsFunc(stream.Followers, host.ClusterFollower.Behind):
 		line.Tone, line.State = "warn", "catches up"
 	}
 	return line

@@ -62,7 +62,7 @@ func threeNodes() host.ClusterStatus {
 			{Name: "c"},
 		},
 		Streams: []host.ClusterStream{
-			{Name: "restante_m_late", Group: "late", Leader: "a", Followers: []host.ClusterFollower{{Node: "b", Up: true, Lag: 7}}},
+			{Name: "restante_m_late", Group: "late", Leader: "a", Followers: []host.ClusterFollower{{Node: "b", Up: true, Lag: 700}}},
 			{Name: "restante_m_plain", Group: "plain", Leader: "b", Followers: []host.ClusterFollower{{Node: "a", Up: true, Current: true}}},
 			{Name: "restante_m_push", Group: "push", Followers: []host.ClusterFollower{{Node: "b", Up: true, Current: true}}},
 			{Name: "restante_t0", Leader: "a", Followers: []host.ClusterFollower{{Node: "b", Up: true, Current: true}, {Node: "c", Lag: 9}}},
@@ -99,7 +99,7 @@ func TestCluster(t *testing.T) {
 		"Cluster stands still", "Node c is down.", "Stream restante_m_push has no leader, and takes nothing.", "Node b catches up with stream restante_m_late.",
 		"Nodes up 2 of 3", "Leader a", "Streams 5", "Without leader 1", "Copy missing or behind 2", "On disk before an answer yes",
 		"a this daemon up leader no 3 5.0 MiB 10.0.0.1:7422", "b up 1,234 changes 1 4.0 MiB", "c down – – – –",
-		"push restante_m_push no leader – b", "all queues restante_t0 copy missing a b, c down", "late restante_m_late catches up a b 7 behind",
+		"push restante_m_push no leader – b", "all queues restante_t0 copy missing a b, c down", "late restante_m_late catches up a b 700 behind",
 		"all queues restante_t1 ok a b", "plain restante_m_plain ok b a")
 	check(t, "the overview", v.get("/admin/"), http.StatusOK, `href="/admin/cluster">Cluster`, `banner bad">Node c is down. And 1 more to look at. <a href="/admin/cluster">`)
 	if strings.Contains(v.get("/admin/cluster").body, "Remove…") || !strings.Contains(s.visit(t, "admin").get("/admin/cluster").body, `href="/admin/cluster/nodes/c/remove"`) {

@@ -31,7 +31,7 @@ func (s *servers) Status(ctx context.Context) (host.ClusterStatus, error) {
 		status.NoAnswer, err = true, nil
 	}
 	for _, f := range found {
-		stream := host.ClusterStream{Name: f.Name, Group: f.Group, Leader: f.Leader}
+		stream := host.ClusterStream{Name: f.Name, Group: f.Group, Leader: f.Leader, Missing: f.Missing}
 		for _, r := range f.Replicas {
 			// The leader of a stream notices later than the nodes that one is down.
 			up := !r.Offline && !status.Down(r.Server)

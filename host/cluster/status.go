@@ -132,6 +132,9 @@ func (n *Node) asSystem(do func(*nats.Conn) error) error {
 	return do(c)
 }
 
+// removeTime is how long removing a node is tried.
+const removeTime = 30 * time.Second
+
 // ErrUnknownNode: the cluster has no node of that name.
 var ErrUnknownNode = errors.New("the cluster has no such node")
 
@@ -140,8 +143,9 @@ var ErrConnected = errors.New("the node runs: stop it first")
 
 // Remove takes a node out that left for good, so that it does not count any more
 // when most of the nodes have to be there; what it had is copied to others, as far
-// as there are enough. It fails with ErrUnknownNode or ErrConnected. The node can
-// come back after a few minutes, with an empty folder.
+// as there are enough. It asks again while no node leads, for half a minute unless ctx
+// ends before. It fails with ErrUnknownNode or ErrConnected. The node can come back after
+// a few minutes, with an empty folder.
 func (n *Node) Remove(ctx context.Context, name string) error {
 	if _, is := n.routes()[name]; is || name == n.config.Name {
 		return fmt.Errorf("remove node %s: %w", name, ErrConnected)
@@ -151,9 +155,22 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	return n.asSystem(func(c *nats.Conn) error {
-		m, err := c.RequestWithContext(ctx, server.JSApiRemoveServer, body)
-		if err != nil {
-			return fmt.Errorf("remove node %s: the cluster gives no answer, perhaps it has no leader: %w", name, err)
+		ctx, cancel := context.WithTimeout(ctx, removeTime)
+		defer cancel()
+		var m *nats.Msg
+		for { // nobody answers while there is no leader, also not when there is one again
+			one, cancel := context.WithTimeout(ctx, askTime)
+			m, err = c.RequestWithContext(one, server.JSApiRemoveServer, body)
+			cancel()
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("remove node %s: the cluster gives no answer, perhaps it has no leader: %w", name, err)
+			}
+			if errors.Is(err, nats.ErrNoResponders) {
+				time.Sleep(askTime / 10)
+			}
 		}
 		var answer server.JSApiMetaServerRemoveResponse
 		if err := json.Unmarshal(m.Data, &answer); err != nil {

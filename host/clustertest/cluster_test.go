@@ -50,7 +50,7 @@ store "cluster" {
   peers  = [%s]
   secret = "a secret of these nodes alone"%s
 }
-`, f.daemons[i].name, f.daemons[i].route, strings.Join(peers, ", "), tls)
+`, f.daemons[i].node, f.daemons[i].route, strings.Join(peers, ", "), tls)
 }
 
 // authority issues the certificates of nodes.

@@ -42,18 +42,23 @@ func TestMain(m *testing.M) {
 }
 
 // program builds "restante" for all tests, and returns its path.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(folder, "restante")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/restante/restante/host/cmd/restante").CombinedOutput(); err != nil {
+var program = sync.OnceValues(func() (string, error) { return build("development") })
+
+// build builds a version of "restante", and returns its path.
+func build(version string) (string, error) {
+	path := filepath.Join(folder, "restante-"+version)
+	cmd := exec.Command("go", "build", "-ldflags=-X main.version="+version, "-o", path, "github.com/restante/restante/host/cmd/restante")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build restante: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 // fleet is some daemons that keep the same messages.
 type fleet struct {
 	t         *testing.T
 	daemons   []*daemon
+	queues    string     // their part of the configuration
 	yard      *room      // that starts the daemons, unless they have a network
 	network   *network   // nil if they are all on the loopback interface
 	authority *authority // of the certificates that nodes need in a network
@@ -63,6 +68,8 @@ type fleet struct {
 type daemon struct {
 	fleet   *fleet
 	name    string
+	node    string // the name of its node
+	program string // its path; of all tests if it is empty
 	dir     string
 	api     string // its address
 	route   string // its address for the other nodes
@@ -112,6 +119,7 @@ func newFleet(t *testing.T, n int, queues string, w *network) *fleet {
 	}
 	for i := range n {
 		d := &daemon{fleet: f, name: string(rune('a' + i)), room: f.yard, log: &logged{}}
+		d.node = d.name
 		d.dir = filepath.Join(dir, d.name)
 		if w != nil {
 			d.room = w.rooms[i]
@@ -144,6 +152,7 @@ func freeAddress(t *testing.T) string {
 // configure writes the configuration of every daemon.
 func (f *fleet) configure(queues string) {
 	f.t.Helper()
+	f.queues = queues
 	for i, d := range f.daemons {
 		if err := os.MkdirAll(filepath.Join(d.dir, "plugins"), 0o755); err != nil {
 			f.t.Fatal(err)
@@ -175,7 +184,10 @@ func (d *daemon) dial(ctx context.Context, network, address string) (c net.Conn,
 func (d *daemon) begin() {
 	t := d.fleet.t
 	t.Helper()
-	path, err := program()
+	path, err := d.program, error(nil)
+	if path == "" {
+		path, err = program()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,6 +284,19 @@ func (d *daemon) lose() {
 }
 
 func (d *daemon) client() *control.Client { return control.Dial(d.data()) }
+
+// run runs "restante" for the data folder of the daemon.
+func (d *daemon) run(args ...string) (out string, err error) {
+	path, err := program()
+	if err != nil {
+		return "", err
+	}
+	b, err := exec.Command(path, append(args, "--data", d.data())...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("restante %s: %w\n%s", strings.Join(args, " "), err, b)
+	}
+	return string(b), err
+}
 
 // close ends everything, also what was stopped.
 func (f *fleet) close() {

@@ -39,7 +39,13 @@ func queueBlocks(names []host.GroupName) string {
 // newScenario starts n daemons.
 func newScenario(t *testing.T, n int, w *network) *scenario {
 	t.Helper()
-	s := &scenario{fleet: newFleet(t, n, queueBlocks(groups), w), stalls: map[string][]time.Duration{}}
+	return beginScenario(t, newFleet(t, n, queueBlocks(groups), w))
+}
+
+// beginScenario starts daemons.
+func beginScenario(t *testing.T, f *fleet) *scenario {
+	t.Helper()
+	s := &scenario{fleet: f, stalls: map[string][]time.Duration{}}
 	s.start(s.daemons...)
 	c := s.daemons[0].client()
 	defer c.Close()

@@ -4,8 +4,13 @@ package clustertest
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -119,6 +124,110 @@ func TestRolling(t *testing.T) {
 				if short {
 					break
 				}
+			}
+		}
+	})
+	s.verify()
+}
+
+// TestUpgrade replaces the program of one daemon after the other, by the script that
+// operators use.
+func TestUpgrade(t *testing.T) {
+	if *rounds > 1 {
+		t.Skip("once is enough")
+	}
+	t.Parallel()
+	var programs []string
+	for _, version := range []string{"before", "after"} {
+		path, err := build(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs = append(programs, path)
+	}
+	f := newFleet(t, 3, queueBlocks(groups), nil)
+	for _, d := range f.daemons {
+		d.program = filepath.Join(d.dir, "restante")
+		do(t, os.Link(programs[0], d.program))
+	}
+	s := beginScenario(t, f)
+	upgrade := func(d *daemon, program string) (string, error) {
+		again := make(chan struct{})
+		go func() { // what starts a daemon again that has ended
+			defer close(again)
+			<-d.process.ended
+			d.begin()
+		}()
+		cmd := exec.Command("../../examples/cluster/upgrade.sh", program, d.program, d.data())
+		cmd.Env = append(os.Environ(), fmt.Sprintf("RESTART=kill %d", d.process.cmd.Process.Pid), "WAIT=1m")
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			<-again
+		}
+		return string(out), err
+	}
+	s.under(func() {
+		for _, d := range s.daemons {
+			s.measure("upgrade of one daemon", func() {
+				if out, err := upgrade(d, programs[1]); err != nil {
+					t.Fatalf("upgrade of %s: %v\n%s", d.name, err, out)
+				}
+				d.ready()
+			})
+			if out, err := exec.Command(d.program, "version").Output(); err != nil || string(out) != "restante after\n" {
+				t.Errorf("the program of %s is %q, %v", d.name, out, err)
+			}
+		}
+	})
+	s.verify()
+
+	// While a node is down nothing is touched.
+	s.daemons[2].kill()
+	cmd := exec.Command("../../examples/cluster/upgrade.sh", programs[0], s.daemons[0].program, s.daemons[0].data())
+	cmd.Env = append(os.Environ(), "RESTART=false", "WAIT=2s")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "node c is down") || !strings.Contains(string(out), "Nothing was changed.") {
+		t.Errorf("upgrade.sh with a node down: %v\n%s", err, out)
+	}
+	if out, err := exec.Command(s.daemons[0].program, "version").Output(); err != nil || string(out) != "restante after\n" {
+		t.Errorf("the program is %q, %v", out, err)
+	}
+}
+
+// TestReplaceByOther has a node leave for good, and another one come with a name and an
+// address of its own, before or after the first is removed.
+func TestReplaceByOther(t *testing.T) {
+	short(t)
+	s := newScenario(t, 3, nil)
+	s.under(func() {
+		for i := range max(*rounds, 2) {
+			d := s.leader(groups[i%len(groups)])
+			other := s.others(d)[0]
+			left := d.node
+			s.measure("loss of a leader with its disk", func() { d.kill(); d.lose() })
+			d.node, d.route = fmt.Sprint("n", i), freeAddress(t)
+			s.configure(s.queues)
+			remove := func() {
+				eventually(t, "node "+left+" is removed", func() error {
+					_, err := other.run("cluster", "remove", left)
+					return err
+				})
+			}
+			s.measure("another one comes in its place", func() {
+				if i%2 == 0 {
+					s.start(d)
+					remove()
+				} else {
+					remove()
+					s.start(d)
+				}
+				if out, err := other.run("cluster", "status", "--wait", "1m"); err != nil {
+					t.Fatal(out, err)
+				}
+			})
+			out, err := other.run("cluster", "status")
+			if err != nil || strings.Contains(out, "\n"+left+" ") || strings.Contains(out, "missing") {
+				t.Fatalf("%s has taken the place of %s: %v\n%s", d.node, left, err, out)
 			}
 		}
 	})

@@ -3,6 +3,7 @@
 package clustertest
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -164,6 +166,71 @@ queue %q {
 		t.Error(fault)
 	}
 	t.Logf("%d messages in %d requests, the last one under the lease %d", added, len(all), all[len(all)-1].lease)
+}
+
+// TestSendAsked asks a daemon to send that does not, as another machine does. The daemon
+// that does sees it in the store.
+func TestSendAsked(t *testing.T) {
+	short(t)
+	const group = "pushed"
+	r := &receiver{}
+	server := httptest.NewServer(r)
+	defer server.Close()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, 3, fmt.Sprintf("send_from = %q\nqueue %q {\n  method = \"send\"\n  endpoint {\n    url = \"%s/in\"\n    allow_private = [\"127.0.0.1\"]\n  }\n}\n",
+		name, group, server.URL), nil)
+	for _, d := range f.daemons[:2] {
+		text, err := os.ReadFile(d.config())
+		do(t, err)
+		do(t, os.WriteFile(d.config(), bytes.Replace(text, []byte(strconv.Quote(name)), []byte(`"another"`), 1), 0o600))
+	}
+	f.start(f.daemons...)
+	c := f.daemons[0].client()
+	defer c.Close()
+	key, err := c.CreateKey(t.Context(), host.Grant{Groups: []host.GroupName{group}, Allow: []host.Permission{host.MaySend}})
+	do(t, err)
+	for i, ask := range map[string]func() error{
+		"API": func() error {
+			r, err := http.NewRequest("POST", "http://"+f.daemons[0].api+"/api/haplo-integration-messages/send/"+group, nil)
+			if err != nil {
+				return err
+			}
+			r.SetBasicAuth("haplo", key.Text)
+			a, err := f.daemons[0].http.Do(r)
+			if err != nil {
+				return err
+			}
+			defer a.Body.Close()
+			if a.StatusCode != http.StatusAccepted {
+				return fmt.Errorf("POST /send answers %s", a.Status)
+			}
+			return nil
+		},
+		"command": func() error {
+			out, err := f.daemons[1].run("send", group)
+			if err == nil || !strings.Contains(out, "It was asked to send now.") {
+				return fmt.Errorf("send on a daemon that does not: %v\n%s", err, out)
+			}
+			return nil
+		},
+	} {
+		before := len(r.got())
+		if _, err := c.Add(t.Context(), host.AddRequest{Group: group, Body: []byte("1")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := ask(); err != nil {
+			t.Fatal(i, err)
+		}
+		eventually(t, "it has arrived, asked by "+i, func() error {
+			if n := len(r.got()); n != before+1 {
+				return fmt.Errorf("%d requests, want %d", n, before+1)
+			}
+			return nil
+		})
+	}
 }
 
 // sends returns the daemon that sends for a group: the one that does not say that

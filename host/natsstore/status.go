@@ -48,6 +48,8 @@ type StreamStatus struct {
 	// that is no cluster has no leaders.
 	Leader   string
 	Replicas []Replica
+	// Missing is how many replicas it has too few, as no server was there for them.
+	Missing int
 	// Messages is how many messages the stream has, of the server's kind: for a
 	// group about what is stored of it.
 	Messages uint64
@@ -122,6 +124,9 @@ func (s *Store) streamStatus(info streamInfo) StreamStatus {
 		status.Leader = info.Cluster.Leader
 		for _, r := range info.Cluster.Replicas {
 			status.Replicas = append(status.Replicas, Replica{Server: r.Name, Current: r.Current, Offline: r.Offline, Lag: r.Lag})
+		}
+		if status.Leader != "" {
+			status.Missing = max(0, info.Config.Replicas-1-len(status.Replicas))
 		}
 	}
 	return status

@@ -35,13 +35,15 @@ func (c *courier) begin(ctx context.Context, settings Settings) error {
 	if err != nil {
 		return err
 	}
-	// What is wished where nothing can be sent is not done later, unseen.
+	// What is wished where nothing can be sent is not done later, unseen; but the
+	// daemon that sends for all sees what is written here.
 	able := c.off(settings) == ""
+	passOn := settings.Endpoint != nil && c.sender.config.Place().Elsewhere
 	added := able && c.noticed(settings, s, counts.Unread, now)
 	asked, urgent := c.takeAsked()
 	asked = asked && s.Halt == nil
 	c.hurry = c.hurry || urgent
-	begin := able && (due || added || asked) && s.Run == nil && (counts.Unread > 0 || settings.SendEmpty || s.Batch != nil)
+	begin := (able && (due || added || asked) || passOn && asked) && s.Run == nil && (counts.Unread > 0 || settings.SendEmpty || s.Batch != nil)
 	if !due && !begin {
 		return nil
 	}

@@ -229,7 +229,8 @@ func (s *Sender) courier(g host.GroupName) (*courier, error) {
 }
 
 // Trigger has a group sent soon, or joins what is under way, and does not wait for
-// it. A pause after a failed attempt is kept.
+// it. A pause after a failed attempt is kept. Where another daemon sends, that one is
+// asked, by way of the store.
 func (s *Sender) Trigger(ctx context.Context, g host.GroupName) (host.SendStatus, error) {
 	c, err := s.courier(g)
 	if err != nil {
@@ -240,7 +241,8 @@ func (s *Sender) Trigger(ctx context.Context, g host.GroupName) (host.SendStatus
 }
 
 // SendNow has a group sent at once, also if the next attempt would be later, and
-// returns when all is sent, an attempt has failed, or something stands in the way.
+// returns when all is sent, an attempt has failed, or something stands in the way, such
+// as that another daemon sends, which is asked as Trigger does.
 func (s *Sender) SendNow(ctx context.Context, g host.GroupName) (host.SendResult, error) {
 	c, err := s.courier(g)
 	if err != nil {
@@ -249,6 +251,9 @@ func (s *Sender) SendNow(ctx context.Context, g host.GroupName) (host.SendResult
 	result := c.ask(true)
 	select {
 	case r := <-result:
+		if r.State == host.SendOff && s.config.Place().Elsewhere {
+			r.Reason += " It was asked to send now."
+		}
 		return r, nil
 	case <-ctx.Done():
 		return host.SendResult{}, ctx.Err()

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/host"
+	"github.com/restante/restante/host/app"
 	"github.com/restante/restante/host/control"
 )
 
@@ -24,19 +27,67 @@ docs/cluster.md tells how a cluster is run.`,
 }
 
 func newClusterStatus(flags *clientFlags) *cobra.Command {
-	return &cobra.Command{
+	var wait time.Duration
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the nodes, the leaders, and who lags behind",
-		Args:  cobra.NoArgs,
+		Long: `Show the nodes, the leaders, and who lags behind.
+
+With --wait the command waits until there is nothing to look at, also for the daemon to
+start, and fails if there still is something after that time: the next node may be
+restarted when it is done.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.with(cmd.Context(), func(c *control.Client) error {
-				s, err := c.Cluster(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return flags.print(cmd.OutOrStdout(), s, func(w io.Writer) { printCluster(w, s) })
-			})
+			s, err := awaitCluster(cmd, flags, wait)
+			if s.Node != "" {
+				err = errors.Join(flags.print(cmd.OutOrStdout(), s, func(w io.Writer) { printCluster(w, s) }), err)
+			}
+			return err
 		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long at most, such as 5m, until there is nothing to look at")
+	return cmd
+}
+
+// awaitCluster returns how the servers are, at once or when there is nothing to look
+// at.
+func awaitCluster(cmd *cobra.Command, flags *clientFlags, wait time.Duration) (s host.ClusterStatus, err error) {
+	ctx := cmd.Context()
+	deadline := time.Now().Add(wait)
+	said := ""
+	for {
+		s = host.ClusterStatus{}
+		err = flags.with(ctx, func(c *control.Client) (err error) {
+			s, err = c.Cluster(ctx)
+			return err
+		})
+		if wait <= 0 || errors.Is(err, host.ErrNoCluster) {
+			return s, err
+		}
+		now := s
+		now.Advice = "" // which no waiting helps against
+		wrong := now.Wrong()
+		if err == nil && len(wrong) == 0 {
+			return s, nil
+		}
+		if err != nil {
+			wrong = []string{err.Error()}
+		}
+		if !time.Now().Before(deadline) {
+			return s, &app.HintError{
+				Err:  fmt.Errorf("after %s there still is something to look at: %s", wait, cell(strings.Join(wrong, "; "), 1000)),
+				Hint: "restart no other node before that is mended, or it may take the cluster down",
+			}
+		}
+		if wrong[0] != said {
+			said = wrong[0]
+			fmt.Fprintln(cmd.ErrOrStderr(), "waiting:", cell(said, 300))
+		}
+		select {
+		case <-time.After(min(time.Until(deadline), 500*time.Millisecond)):
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
 	}
 }
 
@@ -69,10 +120,13 @@ func printCluster(w io.Writer, s host.ClusterStatus) {
 			switch {
 			case !f.Up:
 				text += " (down)"
-			case !f.Current:
+			case f.Lag > 0:
 				text += fmt.Sprintf(" (%d behind)", f.Lag)
 			}
 			followers = append(followers, text)
+		}
+		if stream.Missing > 0 {
+			followers = append(followers, fmt.Sprintf("%d missing", stream.Missing))
 		}
 		row(w, stream.Name, orDash(string(stream.Group)), orDash(stream.Leader), orDash(strings.Join(followers, ", ")))
 	}

@@ -78,7 +78,7 @@ func notSent(r host.SendResult) error {
 	err := fmt.Errorf("%s is not all sent: it is %s: %s", r.Group, r.State, cell(r.Reason, 2000))
 	switch {
 	case r.State == host.SendOff:
-		return &app.HintError{Err: err, Hint: "README.md says how sending is configured"}
+		return &app.HintError{Err: err, Hint: "README.md says how sending is configured, and docs/cluster.md how several daemons send"}
 	case r.State.Halted():
 		return &app.HintError{Err: err, Hint: fmt.Sprintf("mend what is wrong, and run: restante send resume %s", r.Group)}
 	case !r.Next.IsZero():
