@@ -139,6 +139,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		reply.Status = http.StatusNotFound
 		reply.Message = fmt.Sprintf("unknown group %q", r.PathValue("group"))
 		reply.Hint = "\"restante queues\" lists the groups; a plugin or a queue block in the configuration declares one"
+	case errors.Is(err, host.ErrNoCluster):
+		reply.Status = http.StatusNotFound
+		reply.Hint = "docs/cluster.md tells how several daemons keep a store together"
 	case errors.Is(err, host.ErrNotSent):
 		reply.Status = http.StatusConflict
 		reply.Hint = "its receiver fetches the messages; method = \"send\" in the block of the queue has them sent"

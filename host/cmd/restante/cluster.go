@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -61,8 +62,8 @@ func awaitCluster(cmd *cobra.Command, flags *clientFlags, wait time.Duration) (s
 			s, err = c.Cluster(ctx)
 			return err
 		})
-		if wait <= 0 || errors.Is(err, host.ErrNoCluster) {
-			return s, err
+		if refused, ok := errors.AsType[*control.Error](err); wait <= 0 || ok && refused.Status == http.StatusNotFound {
+			return s, err // there is no cluster to wait for
 		}
 		now := s
 		now.Advice = "" // which no waiting helps against

@@ -76,6 +76,7 @@ func TestCommands(t *testing.T) {
 		"a key used again":     {"5", []string{"add", "plain", "--key", "with a daemon"}, []string{"idempotency key", "message 4"}},
 		"a missing file":       {"", []string{"add", "plain", "/nowhere/x"}, []string{"/nowhere/x"}},
 		"no cluster":           {"", []string{"cluster", "status"}, []string{"no cluster of their own"}},
+		"no cluster to await":  {"", []string{"cluster", "status", "--wait", "1h"}, []string{"no cluster of their own", "docs/cluster.md"}},
 		"plugins, no daemon":   {"", []string{"plugins", "list"}, []string{"no daemon is running", "restante serve"}},
 		"a missing message":    {"", []string{"messages", "show", "plain", "99"}, []string{`message 99 of "plain": no such message`}},
 		"bad ids":              {"", []string{"messages", "unread", "plain", "x"}, []string{`"x" is not an id`}},
