@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -197,18 +198,35 @@ func (x *Exchange) fetchBatch(ctx context.Context, q Queue, limit, maxBytes int)
 
 // take returns the oldest unread messages as a batch, and how many are unread.
 func (x *Exchange) take(ctx context.Context, g GroupName, limit, maxBytes int) (b Batch, unread uint64, err error) {
-	messages, err := x.Store.Unread(ctx, g, limit, maxBytes)
-	if err != nil {
-		return Batch{}, 0, err
+	for {
+		b = Batch{Group: g}
+		if b.Messages, err = x.Store.Unread(ctx, g, limit, maxBytes); err != nil {
+			return Batch{}, 0, err
+		}
+		var counts Counts
+		var uncounted error
+		var wait sync.WaitGroup
+		wait.Go(func() { counts, uncounted = x.Store.Counts(ctx, g) }) // both may take a while
+		still := true
+		if len(b.Messages) > 0 {
+			still, err = x.Store.StillUnread(ctx, g, b.IDs())
+		}
+		wait.Wait()
+		switch {
+		case err != nil:
+			return Batch{}, 0, err
+		case uncounted != nil:
+			return Batch{}, 0, uncounted
+		case still:
+			b.Token = x.Tokens.Seal(g, b.IDs())
+			return b, counts.Unread, nil
+		}
 	}
-	counts, err := x.Store.Counts(ctx, g)
-	if err != nil {
-		return Batch{}, 0, err
-	}
-	b = Batch{Group: g, Messages: messages}
-	b.Token = x.Tokens.Seal(g, b.IDs())
-	return b, counts.Unread, nil
 }
+
+// awaitAgain is how often Await looks without a hint: one from another daemon may be
+// lost on its way.
+const awaitAgain = 10 * time.Second
 
 // Await returns when the group has an unread message or ctx has ended, and
 // never fails for the latter.
@@ -218,6 +236,12 @@ func (x *Exchange) Await(ctx context.Context, g GroupName) error {
 	}
 	changed, stop := x.Store.Watch(g)
 	defer stop()
+	var again <-chan time.Time
+	if IsShared(x.Store) {
+		tick := time.NewTicker(awaitAgain)
+		defer tick.Stop()
+		again = tick.C
+	}
 	for {
 		counts, err := x.Store.Counts(ctx, g)
 		if ctx.Err() != nil {
@@ -228,6 +252,7 @@ func (x *Exchange) Await(ctx context.Context, g GroupName) error {
 		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			return nil
 		}

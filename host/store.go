@@ -31,8 +31,14 @@ type Messages interface {
 	// Unread returns the oldest unread messages: at most limit of them and
 	// at most maxBytes of data, but always at least one if there is any. It
 	// ends before a damaged message, and fails with ErrDamaged if that is the
-	// first: nothing goes on until it is held.
+	// first: nothing goes on until it is held. Of a store on several machines it
+	// may be what was unread some seconds ago.
 	Unread(ctx context.Context, g GroupName, limit, maxBytes int) ([]Message, error)
+
+	// StillUnread tells whether all these messages, which Unread returned, were
+	// unread at some moment after the call began, and so may be handed out. When it
+	// returns false Unread has something newer.
+	StillUnread(ctx context.Context, g GroupName, ids Ranges) (bool, error)
 
 	// Move gives the messages in ids a new status, all at once, and returns
 	// how many had another one. Ids without a message are passed over. The

@@ -81,6 +81,17 @@ func (s *Store) Unread(ctx context.Context, g host.GroupName, limit, maxBytes in
 	return found, err
 }
 
+// StillUnread implements host.Messages.
+func (s *Store) StillUnread(_ context.Context, g host.GroupName, ids host.Ranges) (bool, error) {
+	state := s.state(g)
+	for id := range ids.IDs() {
+		if status, ok := state.Status(id); !ok || status != host.Unread {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 var errMissing = fmt.Errorf("%w: it is missing", host.ErrDamaged)
 
 // unread reads by a state or, if that is nil, by the one in the file.

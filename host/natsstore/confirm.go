@@ -11,7 +11,7 @@ import (
 )
 
 // A server that led a stream, and was cut off or stood still, answers for some seconds
-// as if it led it yet: see (*Store).confirm.
+// as if it led it yet: see (*Store).StillUnread.
 
 // fenceKey is the cell that is written only to get a sequence.
 const fenceKey = "c.0"
@@ -25,24 +25,54 @@ type confirmation struct {
 	seq uint64 // the outcome
 }
 
-// confirm tells whether the state of a group is still the one in the cell. Unlike the
-// answer of a leader, this can't be of a time before the call: most of the servers
-// take a write, and a server is asked that has this write already. Those who wait at
-// the same time share the write.
-func (s *Store) confirm(ctx context.Context, g host.GroupName, known *cell) (same bool, err error) {
+// StillUnread implements host.Messages. Unlike the answer of a leader, this can't be of
+// a time before the call: most of the servers take a write, and a server is asked that
+// has this write already. Those who wait at the same time share the write. If nothing
+// can be written, as the store is full, the leader is believed.
+func (s *Store) StillUnread(ctx context.Context, g host.GroupName, ids host.Ranges) (bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	t := s.tableOf(string(g))
+	notBefore, err := s.newestState(ctx, t, g)
+	if err != nil && !errors.Is(err, host.ErrStoreFull) {
+		return false, err
+	}
+	for n := 0; ; n++ {
+		c, err := t.load(ctx, stateKey(g))
+		if err != nil {
+			return false, err
+		}
+		if c.seq < notBefore {
+			if !s.pause(ctx, n) {
+				return false, fmt.Errorf("unread messages of %q: %w", g, s.unavailable(ctx, errBehind))
+			}
+			continue
+		}
+		state, err := s.stateOf(c)
+		if err != nil {
+			return false, err
+		}
+		for id := range ids.IDs() {
+			// What is newer than the state was never moved.
+			if status, ok := state.Status(id); id <= state.Last && (!ok || status != host.Unread) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// newestState returns the sequence of the state of a group as most of the servers know
+// it, 0 if it has none.
+func (s *Store) newestState(ctx context.Context, t *table, g host.GroupName) (seq uint64, err error) {
 	c := &confirmation{waiter: newWaiter(ctx)}
 	if err := t.confirms.add(s, c, t.writeFence); err != nil {
-		return false, err
+		return 0, err
 	}
-	switch err := c.wait(s); {
-	case errors.Is(err, host.ErrStoreFull):
-		return true, nil // what is there can be fetched when nothing can be written
-	case err != nil:
-		return false, err
+	if err := c.wait(s); err != nil {
+		return 0, err
 	}
 	subject := t.subject(stateKey(g))
-	found := known.seq
 	err = s.try(ctx, func(ctx context.Context) error {
 		all, upTo, err := s.direct(ctx, t.stream, getRequest{LastOf: []string{subject, t.subject(fenceKey)}})
 		if err == nil && upTo < c.seq {
@@ -50,12 +80,12 @@ func (s *Store) confirm(ctx context.Context, g host.GroupName, known *cell) (sam
 		}
 		for _, m := range all {
 			if m.subject == subject {
-				found = m.seq
+				seq = m.seq
 			}
 		}
 		return err
 	})
-	return found == known.seq, err
+	return seq, err
 }
 
 // writeFence writes a cell, and gives its sequence to all that wait.
@@ -75,26 +105,5 @@ func (t *table) writeFence(all []*confirmation) {
 	for _, c := range all {
 		c.seq = seq
 		c.end(err)
-	}
-}
-
-// confirmedView is a view of a group whose unread messages may be handed out: none of
-// them was marked before the call, on whatever server. What was added last may be
-// missing, if the servers don't reach each other.
-func (s *Store) confirmedView(ctx context.Context, g host.GroupName) (view, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	for n := 0; ; n++ {
-		v, err := s.view(ctx, g)
-		if err != nil || v.Counts().Unread == 0 {
-			return v, err
-		}
-		same, err := s.confirm(ctx, g, v.cell)
-		if err != nil || same {
-			return v, err
-		}
-		if !s.pause(ctx, n) {
-			return view{}, fmt.Errorf("unread messages of %q: %w", g, s.unavailable(ctx, errBehind))
-		}
 	}
 }

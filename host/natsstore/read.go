@@ -180,12 +180,16 @@ func first(ranges iter.Seq[host.Range], n int) iter.Seq[host.ID] {
 
 // Unread implements host.Messages.
 func (s *Store) Unread(ctx context.Context, g host.GroupName, limit, maxBytes int) (found []host.Message, err error) {
-	v, err := s.confirmedView(ctx, g)
+	l, err := s.look(ctx, g) // StillUnread tells if the newest was moved meanwhile
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.stateOf(l.cell)
 	if err != nil {
 		return nil, err
 	}
 	bytes := 0
-	for f, err := range s.fetch(ctx, g, first(v.Unread(), limit)) {
+	for f, err := range s.fetch(ctx, g, first(s.joined(state, l.last).Unread(), limit)) {
 		if err == nil {
 			err = f.err
 		}

@@ -125,7 +125,6 @@ func (c *commit) change(g host.GroupName) (*groupState, error) {
 // view is what a group looks like at one moment. It must not be changed.
 type view struct {
 	*groupState
-	cell *cell // that the state is from
 	last tail
 }
 
@@ -181,7 +180,7 @@ func (s *Store) view(ctx context.Context, g host.GroupName) (view, error) {
 		if err != nil {
 			return view{}, err
 		}
-		return view{s.joined(state, one.last), one.cell, one.last}, nil
+		return view{s.joined(state, one.last), one.last}, nil
 	}
 }
 

@@ -124,6 +124,26 @@ func testMoveMissing(t *testing.T, s Opened) {
 	}
 }
 
+func testStillUnread(t *testing.T, s Opened) {
+	addNumbers(t, s.A, "g", 3)
+	want := func(h host.Store, want bool, ids ...host.ID) {
+		t.Helper()
+		if got, err := h.StillUnread(t.Context(), "g", host.NewRanges(ids...)); err != nil || got != want {
+			t.Errorf("StillUnread(%v) = %v, %v, want %v", ids, got, err, want)
+		}
+	}
+	want(s.B, true, 1, 2, 3)
+	move(t, s.A, "g", "2", host.Read, 1)
+	want(s.B, false, 1, 2, 3)
+	want(s.B, true, 1, 3)
+	add(t, s.A, "g", "4")
+	want(s.B, true, 1, 3, 4)
+	move(t, s.B, "g", "3", host.Held, 1)
+	want(s.A, false, 3)
+	move(t, s.B, "g", "2,3", host.Unread, 2)
+	want(s.A, true, 1, 2, 3, 4)
+}
+
 func testWatch(t *testing.T, s Opened) {
 	changed, stop := s.B.Watch("g")
 	defer stop()

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t testing.TB) Opened) {
 		"AppendMany":         testAppendMany,
 		"IdempotencyKeys":    testIdempotencyKeys,
 		"UnreadLimits":       testUnreadLimits,
+		"StillUnread":        testStillUnread,
 		"Move":               testMove,
 		"MoveMissing":        testMoveMissing,
 		"List":               testList,
