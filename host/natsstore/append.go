@@ -95,10 +95,7 @@ func (s *Store) appendAll(g *group, all []*addition) {
 		keys := map[string]bool{}
 		for i, a := range all {
 			if err := a.ctx.Err(); err != nil {
-				if a.unsure {
-					err = s.unavailable(a.ctx, err)
-				}
-				a.end(err) // else nothing of it was done
+				a.end(err) // nothing of it was done here
 				continue
 			}
 			messages += len(a.data)
@@ -287,7 +284,8 @@ func (s *Store) write(ctx context.Context, p *placed) error {
 		case wrongLast(err) && !unsure && len(p.parts) == 1:
 			return errTooLate
 		case !wrongLast(err) && !transient(err):
-			return plain(err) // parts that were stored are given up by the next to append
+			// Parts that were stored are given up by the next to append.
+			return refusal(err, unsure)
 		}
 		unsure = true
 		if !s.pause(ctx, n) {

@@ -47,6 +47,15 @@ const (
 	maxRefusals = 3
 )
 
+// end gives the outcome. Unless it is certain that nothing was done, it does not say
+// that nothing was.
+func (a *addition) end(err error) {
+	if err != nil && a.unsure && !errors.Is(err, host.ErrKeyReused) {
+		err = fmt.Errorf("%w: another daemon was to add it, and gave no answer; %v", host.ErrUnavailable, err)
+	}
+	a.waiter.end(err)
+}
+
 // errRefused: a daemon that was handed something is not the one that appended last.
 var errRefused = errors.New("another daemon appended since")
 
@@ -136,9 +145,7 @@ func (s *Store) sendOver(g *group, last tail, all []*addition) {
 			}
 			a.unsure = err != nil && !notSent
 			a.refusals++
-			if err := s.enqueue(g, a); err != nil {
-				a.end(err)
-			}
+			g.queue.again(s, a, func(all []*addition) { s.appendAll(g, all) })
 		}
 	}()
 }
@@ -175,7 +182,7 @@ func (s *Store) withoutStored(ctx context.Context, g *group, last tail, all []*a
 	var unknown error // why it can't be found out
 	for behind < last.seq {
 		var ids []host.ID
-		for ; behind < last.seq && len(ids) < maxPage; behind++ {
+		for ; behind < last.seq && len(ids) < firstPage; behind++ {
 			ids = append(ids, host.ID(behind)+1)
 		}
 		found, err := s.fetchPage(ctx, g.name, ids)
@@ -188,11 +195,14 @@ func (s *Store) withoutStored(ctx context.Context, g *group, last tail, all []*a
 				l, err = peekLabel(m)
 			}
 			if err != nil {
-				unknown = fmt.Errorf("%w: another daemon was to add it, gave no answer, and at %d of %q %w", host.ErrUnavailable, id, g.name, err)
+				unknown = fmt.Errorf("at %d of %q: %w", id, g.name, err)
 			} else if a := unsure[l.origin]; a != nil {
 				stored[a] = l.first
 			}
 		}
+	}
+	if len(stored) > 0 {
+		s.notify(g.name) // the daemon that stored it may not have come to that
 	}
 	for _, a := range all {
 		switch first, is := stored[a]; {
@@ -244,7 +254,7 @@ func (s *Store) takeOver(m *nats.Msg) {
 			}
 		}
 		last := g.remembered()
-		if last.writer != s.writer {
+		if last.writer != s.writer || last.open != nil {
 			last = tail{}
 		}
 		_ = m.Respond(encodeOutcome(all, last))

@@ -21,30 +21,45 @@ type queue[T any] struct {
 func (q *queue[T]) add(s *Store, item T, run func([]T)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.running {
-		if !s.begin() {
-			return host.ErrClosed
-		}
-		q.running = true
-		go func() {
-			defer s.running.Done()
-			for {
-				q.mu.Lock()
-				items := q.waiting
-				q.waiting = nil
-				q.running = len(items) > 0
-				q.mu.Unlock()
-				if len(items) == 0 {
-					return
-				}
-				run(items)
-			}
-		}()
-	} else if s.isClosed() {
+	if q.running && s.isClosed() || !q.running && !s.begin() {
 		return host.ErrClosed
 	}
-	q.waiting = append(q.waiting, item)
+	q.put(s, item, run)
 	return nil
+}
+
+// again is add for what has begun before the store was closed. It is called by a
+// goroutine that the store waits for.
+func (q *queue[T]) again(s *Store, item T, run func([]T)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.running {
+		s.running.Add(1)
+	}
+	q.put(s, item, run)
+}
+
+// put adds an item, and starts the goroutine if need be, which is counted already.
+func (q *queue[T]) put(s *Store, item T, run func([]T)) {
+	q.waiting = append(q.waiting, item)
+	if q.running {
+		return
+	}
+	q.running = true
+	go func() {
+		defer s.running.Done()
+		for {
+			q.mu.Lock()
+			items := q.waiting
+			q.waiting = nil
+			q.running = len(items) > 0
+			q.mu.Unlock()
+			if len(items) == 0 {
+				return
+			}
+			run(items)
+		}
+	}()
 }
 
 // waiter is somebody who waits for the outcome of a write. What run leaves behind

@@ -112,6 +112,15 @@ func plain(err error) error {
 	return err
 }
 
+// refusal is plain for a write. An attempt before may have been taken, and come to be
+// stored yet: then it does not say that nothing was done.
+func refusal(err error, unsure bool) error {
+	if unsure {
+		return fmt.Errorf("%w: the answer was lost, and then the NATS server said: %v", host.ErrUnavailable, err)
+	}
+	return plain(err)
+}
+
 var errNotConnected = errors.New("not connected")
 
 // try makes attempts until one has an outcome or the context ends. An attempt may

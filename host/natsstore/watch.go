@@ -28,6 +28,6 @@ func (s *Store) subscribe() error {
 // notify tells all daemons that a group has messages that became unread.
 func (s *Store) notify(g host.GroupName) {
 	if err := s.conn.Publish(s.names.notices(encodeGroup(g)), nil); err != nil {
-		s.Wake(g) // here at least; the others hear of a reconnect
+		s.Wake(g) // here at least; the others look again by themselves
 	}
 }

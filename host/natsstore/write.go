@@ -31,7 +31,7 @@ func (t *table) write(ctx context.Context, c *commit) error {
 		case wrongLast(err) && !unsure:
 			return errTooLate
 		case !wrongLast(err) && !transient(err):
-			return plain(err)
+			return refusal(err, unsure)
 		}
 		unsure = true
 		if !s.pause(ctx, n) {
