@@ -96,28 +96,35 @@ func checkArrivals(all []arrival, messages host.ID) (wrong []string) {
 	return wrong
 }
 
-// TestSending kills the daemon that sends, while messages are added to another one.
-func TestSending(t *testing.T) {
-	short(t)
-	const group, some = "pushed", 20
-	r := &receiver{}
+// newReceiver starts a receiver, and returns the configuration of a queue that this
+// machine sends to it.
+func newReceiver(t *testing.T, g host.GroupName, endpoint string) (r *receiver, queue string) {
+	t.Helper()
+	r = &receiver{}
 	server := httptest.NewServer(r)
-	defer server.Close()
+	t.Cleanup(server.Close)
 	name, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFleet(t, 3, fmt.Sprintf(`send_from = %q
+	return r, fmt.Sprintf(`send_from = %q
 queue %q {
   method = "send"
   endpoint {
     url           = "%s/in"
     allow_private = ["127.0.0.1"]
-    on_add        = "1ms"
-    limit         = 5
+    %s
   }
 }
-`, name, group, server.URL), nil)
+`, name, g, server.URL, endpoint)
+}
+
+// TestSending kills the daemon that sends, while messages are added to another one.
+func TestSending(t *testing.T) {
+	short(t)
+	const group, some = "pushed", 20
+	r, queue := newReceiver(t, group, "on_add = \"1ms\"\n    limit = 5")
+	f := newFleet(t, 3, queue, nil)
 	f.start(f.daemons...)
 	added := host.ID(0)
 	add := func(d *daemon) {
@@ -173,19 +180,12 @@ queue %q {
 func TestSendAsked(t *testing.T) {
 	short(t)
 	const group = "pushed"
-	r := &receiver{}
-	server := httptest.NewServer(r)
-	defer server.Close()
-	name, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFleet(t, 3, fmt.Sprintf("send_from = %q\nqueue %q {\n  method = \"send\"\n  endpoint {\n    url = \"%s/in\"\n    allow_private = [\"127.0.0.1\"]\n  }\n}\n",
-		name, group, server.URL), nil)
+	r, queue := newReceiver(t, group, "")
+	f := newFleet(t, 3, queue, nil)
 	for _, d := range f.daemons[:2] {
 		text, err := os.ReadFile(d.config())
 		do(t, err)
-		do(t, os.WriteFile(d.config(), bytes.Replace(text, []byte(strconv.Quote(name)), []byte(`"another"`), 1), 0o600))
+		do(t, os.WriteFile(d.config(), bytes.Replace(text, []byte("send_from = "), []byte("send_from = \"another\" # "), 1), 0o600))
 	}
 	f.start(f.daemons...)
 	c := f.daemons[0].client()
