@@ -19,8 +19,8 @@ type replies struct {
 	waiting map[string]chan *nats.Msg
 }
 
-func newReplies(c *nats.Conn) (*replies, error) {
-	r := &replies{prefix: c.NewInbox() + ".", waiting: map[string]chan *nats.Msg{}}
+func newReplies(c *nats.Conn, prefix string) (*replies, error) {
+	r := &replies{prefix: prefix + ".", waiting: map[string]chan *nats.Msg{}}
 	sub, err := c.Subscribe(r.prefix+"*", r.take)
 	if err != nil {
 		return nil, err

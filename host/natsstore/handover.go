@@ -122,15 +122,24 @@ func (s *Store) sendOver(g *group, last tail, all []*addition) {
 		defer s.running.Done()
 		ctx, cancel := together(waiters)
 		defer cancel()
-		var answer *nats.Msg
-		err := s.onceWith(ctx, "", bytes, func(ctx context.Context) (err error) {
-			answer, err = s.conn.RequestWithContext(ctx, s.names.handovers(last.writer), request)
-			return err
-		})
 		var after tail
-		if err == nil {
-			after, err = decodeOutcome(answer.Data, all)
-		}
+		err := s.onceWith(ctx, "", bytes, func(ctx context.Context) (err error) {
+			inbox, answers, stop := s.outcomes.open(1)
+			defer stop()
+			if err := s.conn.PublishRequest(s.names.handovers(last.writer), inbox, request); err != nil {
+				return err
+			}
+			select {
+			case m := <-answers:
+				if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+					return nats.ErrNoResponders
+				}
+				after, err = decodeOutcome(m.Data, all)
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
 		if err == nil {
 			after.writer = last.writer
 			g.remember(after)

@@ -1,24 +1,28 @@
 package natsstore_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/natsstore"
 )
 
-// mute is a dialer whose connections can be made to stand still, or to lose what is
-// sent to inboxes: the answers of the store.
+// answer is what a store sends when it was handed something.
+var answer = regexp.MustCompile(`PUB test\d+\.a\.`)
+
+// mute is a dialer whose connections can be made to stand still, or to lose answers to
+// what was handed over.
 type mute struct {
 	still   sync.RWMutex // locked for writing while they stand still
 	silent  atomic.Bool
@@ -45,7 +49,7 @@ func (c *muteConn) Read(b []byte) (int, error) {
 func (c *muteConn) Write(b []byte) (int, error) {
 	c.dialer.still.RLock()
 	defer c.dialer.still.RUnlock()
-	if c.dialer.silent.Load() && bytes.Contains(b, []byte("PUB _INBOX.")) {
+	if c.dialer.silent.Load() && answer.Match(b) {
 		c.dialer.skipped.Add(1)
 		return len(b), nil
 	}
@@ -146,6 +150,30 @@ func TestHandover(t *testing.T) {
 		t.Errorf("Append of other data = %v", err)
 	}
 	wantOnce(t, b, `"keyed"`)
+}
+
+// TestHandoverWithFewRights has daemons that may do no more than docs/cluster.md asks
+// for.
+func TestHandoverWithFewRights(t *testing.T) {
+	c := testCluster(t, 1, func(o *server.Options) {
+		o.Users = []*server.User{{Username: "few", Password: "p", Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: []string{"restante.>", "$JS.API.>"}},
+			Subscribe: &server.SubjectPermission{Allow: []string{"restante.>", "_INBOX.>", "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>"}},
+		}}}
+	})
+	conf := config(t, c)
+	conf.Prefix, conf.Options = "", []nats.Option{nats.UserInfo("few", "p")}
+	a, b := open(t, conf), open(t, conf)
+	add(t, b, `"b"`)
+	add(t, a, `"a"`)
+	began := time.Now()
+	for i := range 10 {
+		add(t, b, fmt.Sprint(i)) // an answer that does not come is waited for a second
+	}
+	if took := time.Since(began); took > 900*time.Millisecond {
+		t.Errorf("10 additions took %s", took)
+	}
+	wantOnce(t, a, "0", "9")
 }
 
 // TestHandoverToClosed has the daemon closed that takes over. The other goes on at

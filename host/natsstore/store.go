@@ -44,7 +44,8 @@ type Store struct {
 	log      hclog.Logger
 	writer   string
 	counter  atomic.Uint64 // of operations
-	replies  *replies
+	replies  *replies      // of servers
+	outcomes *replies      // of what was handed over
 	tables   []*table
 	bodies   *table
 	zip      *zstd.Encoder
@@ -129,7 +130,11 @@ func (s *Store) setUp(ctx context.Context) (err error) {
 	if err := s.checkServer(ctx); err != nil {
 		return err
 	}
-	if s.replies, err = newReplies(s.conn); err != nil {
+	if s.replies, err = newReplies(s.conn, s.conn.NewInbox()); err != nil {
+		return err
+	}
+	// Other daemons may not be permitted to publish to inboxes.
+	if s.outcomes, err = newReplies(s.conn, s.names.handovers(s.writer)); err != nil {
 		return err
 	}
 	if err := s.subscribe(); err != nil {
