@@ -99,7 +99,7 @@ func (t *table) writeFence(all []*confirmation) {
 	var seq uint64
 	err := t.store.tryAt(ctx, t.stream, func(ctx context.Context) (err error) {
 		c := &cell{key: fenceKey, operations: []operation{t.store.operation()}}
-		seq, err = t.store.publish(ctx, "", []*nats.Msg{t.encode(c)}, nil)
+		seq, err = t.store.publish(ctx, "", []*nats.Msg{t.encode(c)})
 		return err
 	})
 	for _, c := range all {

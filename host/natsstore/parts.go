@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,11 +26,9 @@ import (
 const slowAppend = 2 * time.Second
 
 // publishParts makes one attempt to store what was prepared, but for the first
-// messages that are stored already. Parts don't wait for each other: one is stored
-// only right behind the one before.
+// messages that are stored already. Each part waits for the one before: it says only
+// what the last sequence is, and that could be of a part of somebody else.
 func (s *Store) publishParts(ctx context.Context, p *placed, done, attempt int) error {
-	errs := make([]error, len(p.parts))
-	var wait sync.WaitGroup
 	at := 0
 	for i, n := range p.parts {
 		part := p.all[at : at+n]
@@ -41,33 +38,20 @@ func (s *Store) publishParts(ctx context.Context, p *placed, done, attempt int) 
 			continue
 		}
 		if s.betweenParts != nil && i > 0 {
-			if errs[i] = s.betweenParts(i); errs[i] != nil {
-				break
+			if err := s.betweenParts(i); err != nil {
+				return err
 			}
 		}
 		part[0].Header.Set("Nats-Expected-Last-Sequence", fmt.Sprint(first-1))
-		sent := make(chan struct{})
-		wait.Go(func() {
-			errs[i] = s.onceWith(ctx, p.group.stream, bytesOf(p.all), func(ctx context.Context) error {
-				_, err := s.publish(ctx, fmt.Sprintf("%s-%d-%d", p.by, i, attempt), part, func() { close(sent) })
-				return err
-			})
-			select {
-			case <-sent:
-			default:
-				close(sent)
-			}
+		err := s.onceWith(ctx, p.group.stream, bytesOf(part), func(ctx context.Context) error {
+			_, err := s.publish(ctx, fmt.Sprintf("%s-%d-%d", p.by, i, attempt), part)
+			return err
 		})
-		<-sent
-	}
-	wait.Wait()
-	var first error
-	for _, err := range errs {
-		if err != nil && (first == nil || wrongLast(first)) {
-			first = err // why, rather than what came of it
+		if err != nil {
+			return err
 		}
 	}
-	return first
+	return nil
 }
 
 // settleOpen waits for an incomplete addition at the end of a group to be completed,

@@ -115,6 +115,43 @@ func TestIncompleteFence(t *testing.T) {
 	}
 }
 
+// TestLargeAdditionsInTurn has a daemon append in parts while another one is between two
+// of its own. It may not have any of its parts behind one of the other.
+func TestLargeAdditionsInTurn(t *testing.T) {
+	conf := config(t, sharedCluster(t, 3))
+	a, b := open(t, conf), open(t, conf)
+	add(t, b, `"before"`) // so b knows the end, and begins at once
+	var wait sync.WaitGroup
+	var ofB []host.ID
+	var once sync.Once
+	a.BetweenParts(func(int) error {
+		once.Do(func() {
+			wait.Go(func() {
+				var err error
+				if ofB, err = b.Append(t.Context(), large(2500, "b")); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(300 * time.Millisecond)
+		})
+		return nil
+	})
+	ofA, err := a.Append(t.Context(), large(2500, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait.Wait()
+	wantCounts(t, a, host.Counts{Last: ofB[2499], Unread: 5001})
+	for text, ids := range map[string][]host.ID{"a": ofA, "b": ofB} {
+		for _, i := range []int{0, 999, 1000, 2499} {
+			m, err := b.Message(t.Context(), "g", ids[i])
+			if want := string(large(2500, text).Data[i]); err != nil || string(m.Data) != want {
+				t.Errorf("message %d is %s, %v, want %s", ids[i], m.Data, err, want)
+			}
+		}
+	}
+}
+
 // TestLargeAdditionsAtOnce has two daemons append in parts, and others single
 // messages, at the same time.
 func TestLargeAdditionsAtOnce(t *testing.T) {

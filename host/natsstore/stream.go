@@ -77,9 +77,9 @@ func (s *Store) get(ctx context.Context, stream string, r getRequest) (*stored, 
 }
 
 // publish makes one attempt to store messages, all or none, and returns the
-// sequence of the last. The id must be another one for each attempt. Sent, if not
-// nil, is called when all is on its way. See ADR-50 of NATS: the server keeps a batch aside until its last message comes.
-func (s *Store) publish(ctx context.Context, id string, all []*nats.Msg, sent func()) (last uint64, err error) {
+// sequence of the last. The id must be another one for each attempt. See ADR-50 of
+// NATS: the server keeps a batch aside until its last message comes.
+func (s *Store) publish(ctx context.Context, id string, all []*nats.Msg) (last uint64, err error) {
 	reply, answers, stop := s.replies.open(2)
 	defer stop()
 	for i, m := range all {
@@ -100,9 +100,6 @@ func (s *Store) publish(ctx context.Context, id string, all []*nats.Msg, sent fu
 		if err := s.conn.PublishMsg(m); err != nil {
 			return 0, err
 		}
-	}
-	if sent != nil {
-		sent()
 	}
 	for {
 		select {

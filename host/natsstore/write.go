@@ -21,7 +21,7 @@ func (t *table) write(ctx context.Context, c *commit) error {
 	for n := 0; ; n++ {
 		var last uint64
 		err := s.onceWith(ctx, t.stream, bytesOf(c.all), func(ctx context.Context) (err error) {
-			last, err = s.publish(ctx, fmt.Sprintf("%s-%d", c.by, n), c.all, nil)
+			last, err = s.publish(ctx, fmt.Sprintf("%s-%d", c.by, n), c.all)
 			return err
 		})
 		switch {
