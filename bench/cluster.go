@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -100,24 +101,34 @@ func benchCluster(ctx context.Context, s *settings) error {
 	fmt.Printf("A cluster of %d daemons on this machine, fsync always, %d replicas, beside one daemon with a file:\n", nodes, nodes)
 	fmt.Printf("durable adds of %d bytes, a second (median of %d runs of %v, by turns)\n", len(message), s.rounds, s.each)
 	fmt.Printf("%-28s %9s %9s %8s\n", "", "cluster", "file", "ratio")
-	for _, n := range []int{1, 16, 64, 256} {
+	row := func(name string, n int, contentType string, body []byte, messages float64, goal string) error {
 		var cluster, alone []float64
 		for range s.rounds {
-			a, err := addRates(f.addresses, []string{"plain"}, f.key, n, s.each, "application/json", message)
+			a, err := addRates(f.addresses, []string{"plain"}, f.key, n, s.each, contentType, body)
 			if err != nil {
 				return err
 			}
-			b, err := addRate(d.address, key, n, s.each, "application/json", message)
+			b, err := addRate(d.address, key, n, s.each, contentType, body)
 			if err != nil {
 				return err
 			}
-			cluster, alone = append(cluster, a), append(alone, b)
+			cluster, alone = append(cluster, a*messages), append(alone, b*messages)
 		}
+		fmt.Printf("%-28s %9.0f %9.0f %8.2f%s\n", name, median(cluster), median(alone), median(cluster)/median(alone), goal)
+		return nil
+	}
+	for _, n := range []int{1, 16, 64, 256} {
 		goal := ""
 		if n == 64 {
 			goal = "   to reach: 0.35"
 		}
-		fmt.Printf("%-28s %9.0f %9.0f %8.2f%s\n", fmt.Sprintf("%d clients, one at a time", n), median(cluster), median(alone), median(cluster)/median(alone), goal)
+		if err := row(fmt.Sprintf("%d clients, one at a time", n), n, "application/json", message, 1, goal); err != nil {
+			return err
+		}
+	}
+	lines := bytes.Repeat(append(bytes.Clone(message), '\n'), 100)
+	if err := row("16 clients, batches of 100", 16, "application/x-ndjson", lines, 100, ""); err != nil {
+		return err
 	}
 	cluster, err := cycleTime(f.daemons[1].address, f.key)
 	if err != nil {
