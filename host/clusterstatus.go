@@ -137,12 +137,7 @@ func (s ClusterStatus) Trouble() (all []string) {
 	for _, name := range slices.Compact(down) {
 		all = append(all, "node "+name+" is down")
 	}
-	if names := s.leaderless(); len(names) == 1 {
-		all = append(all, "stream "+names[0]+" has no leader, and takes nothing")
-	} else if len(names) > 1 {
-		all = append(all, fmt.Sprintf("%d streams have no leader, and take nothing: %s", len(names), some(names)))
-	}
-	return all
+	return append(all, streams(s.leaderless(), "has no leader, and takes nothing", "have no leader, and take nothing")...)
 }
 
 // Wrong says what somebody has to look at, the gravest first; empty if all is well.
@@ -169,15 +164,23 @@ func (s ClusterStatus) Wrong() (all []string) {
 			missing = append(missing, stream.Name)
 		}
 	}
-	if len(missing) == 1 {
-		all = append(all, "stream "+missing[0]+" has too few copies: another node is needed for them, or is about to get them")
-	} else if len(missing) > 1 {
-		all = append(all, fmt.Sprintf("%d streams have too few copies: another node is needed for them, or is about to get them: %s", len(missing), some(missing)))
-	}
+	const copies = "too few copies: another node is needed for them, or is about to get them"
+	all = append(all, streams(missing, "has "+copies, "have "+copies)...)
 	if s.Advice != "" {
 		all = append(all, s.Advice)
 	}
 	return all
+}
+
+// streams says something of one stream, or of many; nothing of none.
+func streams(names []string, one, many string) []string {
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+		return []string{"stream " + names[0] + " " + one}
+	}
+	return []string{fmt.Sprintf("%d streams %s: %s", len(names), many, some(names))}
 }
 
 // some names a few of many.
