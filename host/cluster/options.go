@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"time"
@@ -48,6 +49,11 @@ func (c *Config) options(g *gate) (_ *server.Options, err error) {
 	o.Cluster.Name, o.Cluster.NoAdvertise = c.Cluster, true
 	if o.Cluster.Host, o.Cluster.Port, err = parseAddress(c.Listen); err != nil {
 		return nil, err
+	}
+	if ip := net.ParseIP(o.Cluster.Host); o.Cluster.Host != "" && (ip == nil || !ip.IsUnspecified()) {
+		// The others tell each other of it, and not of the address that a connection
+		// happens to come from, of a machine that has several.
+		o.Cluster.Advertise = c.Listen
 	}
 	var user *url.Userinfo
 	if c.Secret != "" {

@@ -67,27 +67,24 @@ func (n *Node) leader() string {
 
 // missing returns which peers are not connected, and the names of the nodes that are.
 func (n *Node) missing(ctx context.Context) (missing, connected []string) {
-	at := n.routes()
-	ports := map[string]int{}
-	if answers, err := n.ask(ctx); err == nil {
-		for _, v := range answers {
-			ports[v.Name] = v.Cluster.Port
-		}
-	}
-	for name := range at {
+	routes := n.routes()
+	for name := range routes {
 		connected = append(connected, name)
 	}
+	answers, _ := n.ask(ctx) // without an answer, the node counts as missing
 	for _, peer := range n.config.others() {
-		if !n.connectedTo(ctx, peer, at, ports) {
+		if !connectedTo(ctx, peer, routes, answers) {
 			missing = append(missing, peer)
 		}
 	}
 	return missing, connected
 }
 
-// connectedTo finds a peer among the nodes by its address and by the port that the
-// node says it listens at, as a connection may have been made from either side.
-func (n *Node) connectedTo(ctx context.Context, peer string, at map[string]string, ports map[string]int) bool {
+// connectedTo finds a peer among the nodes that are connected. Either side may have made
+// the connection, and a machine may have several addresses: so the peer is the node that
+// listens at its port, and at its address or, if it listens at all of its addresses, that
+// talks from there.
+func connectedTo(ctx context.Context, peer string, routes map[string]string, answers []*server.Varz) bool {
 	host, port, err := parseAddress(peer)
 	if err != nil {
 		return false
@@ -96,12 +93,13 @@ func (n *Node) connectedTo(ctx context.Context, peer string, at map[string]strin
 	if err != nil {
 		return false
 	}
-	for name, ip := range at {
-		if ports[name] != port {
+	for _, v := range answers {
+		ip, is := routes[v.Name]
+		if !is || v.Cluster.Port != port {
 			continue
 		}
 		for _, h := range hosts {
-			if net.ParseIP(h).Equal(net.ParseIP(ip)) {
+			if at := net.ParseIP(h); at.Equal(net.ParseIP(v.Cluster.Host)) || at.Equal(net.ParseIP(ip)) {
 				return true
 			}
 		}
