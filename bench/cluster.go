@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/restante/restante/host/loopback"
 )
 
 // fleet are three daemons with one store.
@@ -30,7 +32,7 @@ func startFleet(ctx context.Context, s *settings, groups int) (*fleet, error) {
 	}
 	var routes []string
 	for range nodes {
-		address, err := freeAddress()
+		address, err := loopback.FreeAddress()
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/control"
+	"github.com/restante/restante/host/loopback"
 )
 
 // daemon is a restante process of its own.
@@ -43,7 +43,7 @@ func startDaemon(ctx context.Context, s *settings, name string, flags ...string)
 
 // launch starts a daemon and does not wait.
 func launch(ctx context.Context, s *settings, name, config string, flags ...string) (*daemon, error) {
-	address, err := freeAddress()
+	address, err := loopback.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +76,6 @@ func (d *daemon) await() error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-}
-
-// freePort is the port that freeAddress tries next. It is below those that a system
-// gives out, as to the nodes of a cluster for their own daemons.
-var freePort = 20000
-
-// freeAddress returns an address on this machine that nothing listens on.
-func freeAddress() (string, error) {
-	for ; freePort < 30000; freePort++ {
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", freePort)); err == nil {
-			freePort++
-			return l.Addr().String(), l.Close()
-		}
-	}
-	return "", errors.New("no port from 20000 to 29999 is free")
 }
 
 // kill ends the daemon; killing it again does nothing.

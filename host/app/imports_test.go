@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"host/scaffold":          {},
 	"host/app":               {"host", "host/scaffold", "host/archive", "host/admin", "host/api", "host/boltstore", "host/cluster", "host/control", "host/formatter", "host/metrics", "host/natsstore", "host/oidc", "host/password", "host/sender"},
 	"host/cmd":               {"host", "host/app", "host/control"},
-	"bench":                  {"host", "host/boltstore", "host/control"},
+	"host/loopback":          {},
+	"bench":                  {"host", "host/boltstore", "host/control", "host/loopback"},
 }
 
 // TestImports holds the house in order: host and sdk never import each other

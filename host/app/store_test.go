@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/cluster"
+	"github.com/restante/restante/host/loopback"
 )
 
 // clusterConfigs are those of three daemons on this machine.
@@ -26,12 +26,11 @@ func clusterConfigs(t *testing.T) (all []Config) {
 	t.Helper()
 	var peers []string
 	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := loopback.FreeAddress()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		peers = append(peers, l.Addr().String())
+		peers = append(peers, address)
 	}
 	for i, address := range peers {
 		all = append(all, Config{Data: filepath.Join(t.TempDir(), "data"), Store: StoreConfig{

@@ -24,9 +24,7 @@ func TestThreeNodes(t *testing.T) {
 	all, _ := configs(t, 3)
 	nodes := startAll(t, all)
 	put := stream(t, nodes[0], 3)
-	if err := put(); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, put)
 
 	eventually(t, func() error {
 		s, err := nodes[1].Status(t.Context())
@@ -65,9 +63,7 @@ func TestThreeNodes(t *testing.T) {
 func TestStopHandsOver(t *testing.T) {
 	all, _ := configs(t, 3)
 	nodes := startAll(t, all)
-	if err := stream(t, nodes[0], 3)(); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, stream(t, nodes[0], 3))
 	found, err := connect(t, nodes[0]).Stream(t.Context(), "S")
 	if err != nil {
 		t.Fatal(err)
@@ -113,13 +109,28 @@ func TestNotReadyAlone(t *testing.T) {
 	}
 }
 
+// TestNotReadyWithoutOne has the first start of a cluster without one of its nodes,
+// which is the only one that is missed.
+func TestNotReadyWithoutOne(t *testing.T) {
+	all, _ := configs(t, 3)
+	n := start(t, all[0])
+	start(t, all[1])
+	eventually(t, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		err := n.Ready(ctx)
+		if err == nil || !strings.Contains(err.Error(), "not connected: "+all[2].Listen+":") {
+			return fmt.Errorf("Ready of two of three = %v, want the address of the third alone", err)
+		}
+		return nil
+	})
+}
+
 func TestOneNode(t *testing.T) {
 	all, written := configs(t, 1)
 	n := start(t, all[0])
 	ready(t, n)
-	if err := stream(t, n, 1)(); err != nil {
-		t.Error(err)
-	}
+	eventually(t, stream(t, n, 1))
 	logged(t, written[0], "one disk holds all")
 	s, err := n.Status(t.Context())
 	if err != nil || len(s.Nodes) != 1 || s.Nodes[0].Name != "n1" || !s.Nodes[0].Connected {
@@ -174,7 +185,7 @@ func TestOthersAreRefused(t *testing.T) {
 			"a node was refused, which has another secret", "another node refuses this one"},
 		"no secret": {func(c *cluster.Config) { c.Secret = "" },
 			"a node was refused, which has another secret", "another node refuses this one"},
-		"another authority": {func(c *cluster.Config) { c.TLS = theirs.issue(t) },
+		"another authority": {func(c *cluster.Config) { c.TLS = theirs.issue(t, c.Listen) },
 			"check certificates", "check certificates"},
 		"another cluster": {func(c *cluster.Config) { c.Cluster = "elsewhere" },
 			"belongs to another cluster", "belongs to another cluster"},
@@ -184,7 +195,7 @@ func TestOthersAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all, written := configs(t, 4)
 			for i := range all {
-				all[i].Peers, all[i].TLS = all[i].Peers[:3], ours.issue(t)
+				all[i].Peers, all[i].TLS = all[i].Peers[:3], ours.issue(t, all[i].Listen)
 			}
 			c.change(&all[3])
 			nodes := startAll(t, all[:3])

@@ -13,7 +13,7 @@ func TestCheck(t *testing.T) {
 	good := func() cluster.Config {
 		return cluster.Config{
 			Name: "a", Dir: "x", Listen: "10.0.0.1:7422", Peers: []string{"10.0.0.1:7422", "10.0.0.2:7422", "c.example.edu:7422"},
-			Secret: secret, TLS: a.issue(t),
+			Secret: secret, TLS: a.issue(t, "10.0.0.1:7422"),
 		}
 	}
 	c := good()

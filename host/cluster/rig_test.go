@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/restante/restante/host/cluster"
+	"github.com/restante/restante/host/loopback"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,21 +73,13 @@ func configs(t *testing.T, n int) (all []cluster.Config, written []*logs) {
 	return all, written
 }
 
-var taken = map[string]bool{}
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		if a := l.Addr().String(); !taken[a] {
-			taken[a] = true
-			return a
-		}
+	address, err := loopback.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return address
 }
 
 func start(t *testing.T, c cluster.Config) *cluster.Node {
@@ -216,9 +210,13 @@ func (a *authority) write(t *testing.T, name, kind string, der []byte) string {
 	return path
 }
 
-// issue makes a certificate for a node on this machine.
-func (a *authority) issue(t *testing.T) *cluster.TLS {
+// issue makes a certificate for a node that listens at an address of this machine.
+func (a *authority) issue(t *testing.T, address string) *cluster.TLS {
 	t.Helper()
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +226,7 @@ func (a *authority) issue(t *testing.T) *cluster.TLS {
 		SerialNumber: big.NewInt(a.issued), Subject: pkix.Name{CommonName: "node"}, NotAfter: time.Now().Add(time.Hour),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{at.Addr().AsSlice()},
 	}, a.cert, key.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/host/control"
+	"github.com/restante/restante/host/loopback"
 )
 
 // folder is where the program is built.
@@ -141,12 +142,11 @@ const patience = 5 * time.Second
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // configure writes the configuration of every daemon.

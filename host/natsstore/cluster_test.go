@@ -3,7 +3,7 @@ package natsstore_test
 import (
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/restante/restante/host/loopback"
 )
 
 // cluster is servers within the test.
@@ -22,13 +24,13 @@ type cluster struct {
 // newCluster starts n servers that sync always; one is no cluster. Change may
 // change their options.
 func newCluster(dir string, n int, change func(*server.Options)) (*cluster, error) {
-	ports, err := freePorts(2 * n)
+	addresses, err := freeAddresses(2 * n)
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{}
 	for i := range n {
-		o := serverOptions(dir, ports, i)
+		o := serverOptions(dir, addresses, i)
 		if change != nil {
 			change(o)
 		}
@@ -43,19 +45,20 @@ func newCluster(dir string, n int, change func(*server.Options)) (*cluster, erro
 	return c, nil
 }
 
-// serverOptions are those of server i of a cluster; the first half of the ports is for
+// serverOptions are those of server i of a cluster; the first half of the addresses is for
 // clients, the other for the servers themselves.
-func serverOptions(dir string, ports []int, i int) *server.Options {
-	n := len(ports) / 2
+func serverOptions(dir string, addresses []string, i int) *server.Options {
+	n := len(addresses) / 2
+	clients, routes := netip.MustParseAddrPort(addresses[i]), netip.MustParseAddrPort(addresses[n+i])
 	o := &server.Options{
-		ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: ports[i],
+		ServerName: fmt.Sprintf("n%d", i+1), Host: clients.Addr().String(), Port: int(clients.Port()),
 		JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprintf("n%d", i+1)), SyncAlways: true,
 		NoLog: true, NoSigs: true, JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: 32 << 30,
 	}
 	if n > 1 {
-		o.Cluster = server.ClusterOpts{Name: "restante", Host: "127.0.0.1", Port: ports[n+i]}
-		for _, port := range ports[n:] {
-			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+		o.Cluster = server.ClusterOpts{Name: "restante", Host: routes.Addr().String(), Port: int(routes.Port())}
+		for _, address := range addresses[n:] {
+			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: address})
 		}
 	}
 	return o
@@ -84,22 +87,21 @@ func (c *cluster) stop() {
 
 func (c *cluster) urls() (all []string) {
 	for _, o := range c.options {
-		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", o.Port))
+		all = append(all, fmt.Sprintf("nats://%s:%d", o.Host, o.Port))
 	}
 	return all
 }
 
-// freePorts returns ports that nobody listens at.
-func freePorts(n int) (ports []int, err error) {
+// freeAddresses returns addresses that nobody listens at.
+func freeAddresses(n int) (all []string, err error) {
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := loopback.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // not before all are known, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		all = append(all, address)
 	}
-	return ports, nil
+	return all, nil
 }
 
 // testCluster starts a cluster for one test.

@@ -25,9 +25,9 @@ const beServer = "RESTANTE_TEST_BE_NATS_SERVER"
 
 // serverOf is a server of a cluster of processes.
 type serverOf struct {
-	Dir   string
-	Ports []int
-	I     int
+	Dir       string
+	Addresses []string
+	I         int
 }
 
 // serve runs a server until the standard input ends, or somebody kills it.
@@ -36,7 +36,7 @@ func serve(text string) error {
 	if err := json.Unmarshal([]byte(text), &which); err != nil {
 		return err
 	}
-	s, err := server.NewServer(serverOptions(which.Dir, which.Ports, which.I))
+	s, err := server.NewServer(serverOptions(which.Dir, which.Addresses, which.I))
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ type processes struct {
 }
 
 func startProcesses(t testing.TB, n int) *processes {
-	ports, err := freePorts(2 * n)
+	addresses, err := freeAddresses(2 * n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func startProcesses(t testing.TB, n int) *processes {
 		}
 	})
 	for i := range n {
-		p.all = append(p.all, serverOf{dir, ports, i})
+		p.all = append(p.all, serverOf{dir, addresses, i})
 		p.start(i)
 	}
 	return p
@@ -91,7 +91,7 @@ func (p *processes) start(i int) {
 	_ = in // it ends when this process does
 	p.running[i] = cmd
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.all[i].Ports[i]))
+		c, err := net.Dial("tcp", p.all[i].Addresses[i])
 		if err == nil {
 			c.Close()
 			return
@@ -113,7 +113,7 @@ func (p *processes) kill(i int) {
 
 func (p *processes) urls() (all []string) {
 	for i, s := range p.all {
-		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", s.Ports[i]))
+		all = append(all, "nats://"+s.Addresses[i])
 	}
 	return all
 }

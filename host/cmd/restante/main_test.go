@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/restante/restante/host"
 	"github.com/restante/restante/host/control"
 	"github.com/restante/restante/host/formatter/sandbox"
+	"github.com/restante/restante/host/loopback"
 )
 
 // beRestante in the environment makes the test binary the program itself.
@@ -128,12 +128,7 @@ func newDaemon(t testing.TB, plugins ...string) *daemon {
 			t.Fatalf("build plugin %s: %v\n%s", name, err, out)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.address = l.Addr().String()
-	l.Close()
+	d.address = freeAddress(t)
 	t.Cleanup(func() {
 		if d.cmd != nil {
 			d.stop(syscall.SIGKILL)
@@ -143,6 +138,15 @@ func newDaemon(t testing.TB, plugins ...string) *daemon {
 		}
 	})
 	return d
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	address, err := loopback.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // start starts the daemon and waits until it is ready.
