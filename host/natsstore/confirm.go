@@ -38,9 +38,11 @@ func (s *Store) StillUnread(ctx context.Context, g host.GroupName, ids host.Rang
 		return false, err
 	}
 	for n := 0; ; n++ {
-		c, err := t.load(ctx, stateKey(g))
-		if err != nil {
-			return false, err
+		c := t.lookUp(stateKey(g)) // Unread has read it a moment ago, and it may be that still
+		if c == nil || notBefore == 0 || c.seq < notBefore {
+			if c, err = t.load(ctx, stateKey(g)); err != nil {
+				return false, err
+			}
 		}
 		if c.seq < notBefore {
 			if !s.pause(ctx, n) {
