@@ -22,8 +22,8 @@ import (
 //
 // The keys are in memory. If the store is shared, what other daemons do to them
 // holds here for every call that begins more than SharedBound later: what is older
-// is read again first, and a call fails with ErrUnavailable if it can't be. It is
-// safe for concurrent use.
+// is read again first. While it can't be, calls go by what was read in the last
+// SharedGrace, and fail with ErrUnavailable after that. It is safe for concurrent use.
 type Keys struct {
 	records Records
 	now     func() time.Time
@@ -80,7 +80,7 @@ func (k *Keys) read(ctx context.Context) error {
 
 // Refresh reads what other daemons have changed, if the store is shared. Call it
 // more often than once in SharedBound, and no call has to wait for it.
-func (k *Keys) Refresh(ctx context.Context) error { return k.fresh.since(ctx, time.Now()) }
+func (k *Keys) Refresh(ctx context.Context) error { return k.fresh.since(ctx, time.Now(), sharedRead) }
 
 func decodeKey(record Record) (*heldKey, error) {
 	held := &heldKey{revision: record.Revision}
@@ -166,7 +166,7 @@ func (k *Keys) List() []Key {
 // p for the group. It fails with ErrUnauthorized or ErrForbidden, and with
 // ErrUnavailable if the store is shared and can't be asked.
 func (k *Keys) Authorize(ctx context.Context, text string, g GroupName, p Permission) (id string, err error) {
-	if err := k.fresh.since(ctx, time.Now().Add(-SharedBound)); err != nil {
+	if err := k.fresh.within(ctx, SharedBound, SharedGrace); err != nil {
 		return "", fmt.Errorf("check an API key: %w", err)
 	}
 	id, _, _ = strings.Cut(strings.TrimPrefix(text, keyPrefix), "_")

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,6 +28,12 @@ const (
 	// SharedBound is how old what a daemon knows of API keys may be while it answers
 	// by it, if the store is shared.
 	SharedBound = time.Second
+	// SharedGrace is how old it may be while the store can't be read, or not at once: so
+	// that a daemon answers for the queues that it can still write, while the servers
+	// elect who has the keys.
+	SharedGrace = 15 * time.Second
+	// sharedPatience is how long a reading may go on before what is known is taken.
+	sharedPatience = 100 * time.Millisecond
 	// sharedRead is how long a read may take that somebody waits for.
 	sharedRead = 5 * time.Second
 	// clockSkew is by how much the clocks of daemons may differ.
@@ -50,6 +57,9 @@ type freshReading struct {
 	err   error
 }
 
+// errSlow: a reading goes on for longer than somebody would wait.
+var errSlow = errors.New("reading the store takes long")
+
 // newFresh returns what keeps fresh what was read just after began; nil if the
 // store is not shared.
 func newFresh(store any, began time.Time, read func(context.Context) error) *fresh {
@@ -59,10 +69,35 @@ func newFresh(store any, began time.Time, read func(context.Context) error) *fre
 	return &fresh{read: read, asOf: began}
 }
 
+// within returns when what is known is no older than bound, and reads it if need be. While
+// that fails, or takes long, it may be as old as grace. It fails with ErrUnavailable, or
+// if ctx ends.
+func (f *fresh) within(ctx context.Context, bound, grace time.Duration) error {
+	if f == nil {
+		return nil
+	}
+	now := time.Now()
+	err := f.since(ctx, now.Add(-bound), sharedPatience)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	f.mu.Lock()
+	old := f.asOf.Before(now.Add(-grace))
+	f.mu.Unlock()
+	if !old {
+		return nil
+	}
+	if errors.Is(err, errSlow) {
+		return f.since(ctx, now.Add(-bound), sharedRead)
+	}
+	return err
+}
+
 // since returns when what is known was read at t or later, and reads it if need be.
 // Those who ask meanwhile wait for the same reading, also if it fails. It fails
-// with ErrUnavailable, or if ctx ends.
-func (f *fresh) since(ctx context.Context, t time.Time) error {
+// with ErrUnavailable, if ctx ends, or with errSlow if a reading goes on for longer than
+// patience.
+func (f *fresh) since(ctx context.Context, t time.Time, patience time.Duration) error {
 	if f == nil {
 		return nil
 	}
@@ -76,19 +111,27 @@ func (f *fresh) since(ctx context.Context, t time.Time) error {
 		if r == nil {
 			r = &freshReading{began: time.Now(), done: make(chan struct{})}
 			f.now = r
-			f.mu.Unlock()
-			f.run(ctx, r)
-			return r.err
+			go f.run(ctx, r)
 		}
 		f.mu.Unlock()
-		select {
-		case <-r.done:
-			if r.err != nil {
-				return r.err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.wait(ctx, patience); err != nil {
+			return err
 		}
+	}
+}
+
+// wait returns the outcome of a reading, or errSlow when it has gone on for longer than
+// patience.
+func (r *freshReading) wait(ctx context.Context, patience time.Duration) error {
+	slow := time.NewTimer(patience - time.Since(r.began))
+	defer slow.Stop()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-slow.C:
+		return unavailableStore(errSlow)
 	}
 }
 
