@@ -72,8 +72,8 @@ Restante is running. Its data is in run/data; Ctrl-C stops it.
 
 $(bin/restante queues)
 
-The pages for people are at http://$listen/admin/. This link, good for one use, has
-you choose a password for the user "admin":
+The pages for people are at http://$listen/admin/. This link, good for one use and in
+the place of any in the log, has you choose a password for the user "admin":
   $link
 
 An API key for all queues:

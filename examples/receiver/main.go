@@ -57,7 +57,7 @@ func run(ctx context.Context, listen, secret string, r *receiver) error {
 	if err != nil {
 		return err
 	}
-	r.printf("listening at http://%s\n", listener.Addr())
+	r.printf("the receiver listens at http://%s\n", listener.Addr())
 	server := &http.Server{Handler: r, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
 	go func() {

@@ -37,7 +37,7 @@ func start(t *testing.T, r *receiver, secret string) (url string, printed *io.Pi
 			t.Error(err)
 		}
 	})
-	return strings.TrimSpace(strings.TrimPrefix(string(first[:n]), "listening at ")), printed
+	return strings.TrimSpace(strings.TrimPrefix(string(first[:n]), "the receiver listens at ")), printed
 }
 
 // post sends a body, signed if key is not empty, and returns the status, the answer
