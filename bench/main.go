@@ -52,7 +52,8 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 3, "how often; the median counts")
 	flag.IntVar(&s.history, "history", 1_000_000, "messages of much history")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// A reader that goes away, such as "head", ends it as well, and the daemons with it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	if *bare {
 		exit(serveBare())
