@@ -60,13 +60,13 @@ func TestAGrandchildThatHoldsThePipes(t *testing.T) {
 	}
 	begun := time.Now()
 	exit := p.Exit()
-	if took := time.Since(begun); took > time.Second || exit.Code != 0 {
+	if took := time.Since(begun); took > 10*time.Second || exit.Code != 0 { // it sleeps for 300 s
 		t.Errorf("Exit() = %v after %s", exit, took)
 	}
 	if !alive(pid) {
 		t.Error("the grandchild is gone: the test tests nothing")
 	}
-	b.stopWithin(p, time.Second)
+	b.stopWithin(p, 10*time.Second)
 }
 
 func TestKillReachesTheGroup(t *testing.T) {
@@ -94,7 +94,7 @@ func TestACrashIsNoticedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.Done()
-	if took := time.Since(begun); took > time.Second {
+	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if got := p.Exit().String(); !strings.Contains(got, "ended by a signal (killed") {
