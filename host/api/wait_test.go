@@ -18,7 +18,7 @@ func (s *service) waits(t *testing.T, n int) {
 	for s.store.watching.Load() != int64(n) {
 		select {
 		case <-s.store.watched:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%d fetches wait, want %d", s.store.watching.Load(), n)
 		}
 	}

@@ -146,13 +146,13 @@ func stream(t *testing.T, n *cluster.Node, replicas int) (put func() error) {
 	}
 }
 
-// eventually tries until it works, for half a minute.
+// eventually tries until it works, for a minute.
 func eventually(t *testing.T, try func() error) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
 		if err = try(); err == nil {
 			return
 		}

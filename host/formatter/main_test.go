@@ -107,7 +107,7 @@ func (s *shop) ready() *shop {
 	s.Helper()
 	select {
 	case <-s.Ready():
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		s.Fatalf("not ready: %+v", s.List())
 	}
 	return s
@@ -182,10 +182,10 @@ func (s *shop) serves(group, version string) {
 
 func (s *shop) eventually(what string, holds func() bool) {
 	s.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
-			s.Fatalf("not within 15 s: %s\n%+v", what, s.List())
+			s.Fatalf("not within a minute: %s\n%+v", what, s.List())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

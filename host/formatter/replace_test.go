@@ -62,9 +62,7 @@ func TestReplaceWithoutAGap(t *testing.T) {
 		}
 		return version == "2"
 	})
-	if n := len(children()); n != 2 {
-		t.Errorf("%d processes, want the old one and the new one", n)
-	}
+	s.eventually("there are the old process and the new one", func() bool { return len(children()) == 2 })
 	if err := os.Remove(held); err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func watch(t *testing.T, conf natsstore.Config, subject string, options ...nats.
 // seen waits until one was counted.
 func seen(t *testing.T, n *atomic.Int64) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); n.Load() == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); n.Load() == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is handed over")
 		}

@@ -90,7 +90,7 @@ func (p *processes) start(i int) {
 	}
 	_ = in // it ends when this process does
 	p.running[i] = cmd
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		c, err := net.Dial("tcp", p.all[i].Addresses[i])
 		if err == nil {
 			c.Close()

@@ -194,7 +194,7 @@ func (d *daemon) stop(signal syscall.Signal) error {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
