@@ -207,10 +207,8 @@ func (x *Exchange) take(ctx context.Context, g GroupName, limit, maxBytes int) (
 		var uncounted error
 		var wait sync.WaitGroup
 		wait.Go(func() { counts, uncounted = x.Store.Counts(ctx, g) }) // both may take a while
-		still := true
-		if len(b.Messages) > 0 {
-			still, err = x.Store.StillUnread(ctx, g, b.IDs())
-		}
+		var still bool
+		still, err = x.Store.StillUnread(ctx, g, b.IDs())
 		wait.Wait()
 		switch {
 		case err != nil:

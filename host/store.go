@@ -35,9 +35,10 @@ type Messages interface {
 	// may be what was unread some seconds ago.
 	Unread(ctx context.Context, g GroupName, limit, maxBytes int) ([]Message, error)
 
-	// StillUnread tells whether all these messages, which Unread returned, were
-	// unread at some moment after the call began, and so may be handed out. When it
-	// returns false Unread has something newer.
+	// StillUnread tells whether what Unread returned may be handed out: all these
+	// messages were unread at some moment after the call began or, if there are none,
+	// none was when Unread returned that. When it returns false Unread has to be asked
+	// again.
 	StillUnread(ctx context.Context, g GroupName, ids Ranges) (bool, error)
 
 	// Move gives the messages in ids a new status, all at once, and returns

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -28,11 +29,15 @@ type confirmation struct {
 // StillUnread implements host.Messages. Unlike the answer of a leader, this can't be of
 // a time before the call: most of the servers take a write, and a server is asked that
 // has this write already. Those who wait at the same time share the write. If nothing
-// can be written, as the store is full, the leader is believed.
+// can be written, as the store is full, the leader is believed. That there is nothing
+// costs a write only if there was none lately.
 func (s *Store) StillUnread(ctx context.Context, g host.GroupName, ids host.Ranges) (bool, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	t := s.tableOf(string(g))
+	if ids.Count() == 0 {
+		return s.inTouch(ctx, t)
+	}
 	notBefore, err := s.newestState(ctx, t, g)
 	if err != nil && !errors.Is(err, host.ErrStoreFull) {
 		return false, err
@@ -64,20 +69,35 @@ func (s *Store) StillUnread(ctx context.Context, g host.GroupName, ids host.Rang
 	}
 }
 
+// touchFor is how long after a write nobody can have been elected behind the back of
+// this daemon: servers hear nothing of a leader for four seconds before they elect
+// another one (minElectionTimeoutDefault of nats-server).
+const touchFor = 2 * time.Second
+
+// inTouch tells whether what a leader answered just now was the newest there is, since
+// most of the servers took a write lately. Otherwise it has them take one, so that it
+// holds of what is asked next.
+func (s *Store) inTouch(ctx context.Context, t *table) (bool, error) {
+	if ago := time.Now().UnixNano() - s.wrote.Load(); ago >= 0 && ago < int64(touchFor) {
+		return true, nil
+	}
+	if _, err := t.confirm(ctx); !errors.Is(err, host.ErrStoreFull) {
+		return false, err
+	}
+	return true, nil
+}
+
 // newestState returns the sequence of the state of a group as most of the servers know
 // it, 0 if it has none.
 func (s *Store) newestState(ctx context.Context, t *table, g host.GroupName) (seq uint64, err error) {
-	c := &confirmation{waiter: newWaiter(ctx)}
-	if err := t.confirms.add(s, c, t.writeFence); err != nil {
-		return 0, err
-	}
-	if err := c.wait(s); err != nil {
+	fence, err := t.confirm(ctx)
+	if err != nil {
 		return 0, err
 	}
 	subject := t.subject(stateKey(g))
 	err = s.try(ctx, func(ctx context.Context) error {
 		all, upTo, err := s.direct(ctx, t.stream, getRequest{LastOf: []string{subject, t.subject(fenceKey)}})
-		if err == nil && upTo < c.seq {
+		if err == nil && upTo < fence {
 			err = errBehind
 		}
 		for _, m := range all {
@@ -88,6 +108,18 @@ func (s *Store) newestState(ctx context.Context, t *table, g host.GroupName) (se
 		return err
 	})
 	return seq, err
+}
+
+// confirm has most of the servers take a write, and returns its sequence.
+func (t *table) confirm(ctx context.Context) (seq uint64, err error) {
+	c := &confirmation{waiter: newWaiter(ctx)}
+	if err := t.confirms.add(t.store, c, t.writeFence); err != nil {
+		return 0, err
+	}
+	if err := c.wait(t.store); err != nil {
+		return 0, err
+	}
+	return c.seq, nil
 }
 
 // writeFence writes a cell, and gives its sequence to all that wait.

@@ -125,6 +125,14 @@ func TestNoQuorum(t *testing.T) {
 			_, _, err := s.Move(ctx, "g", host.NewRanges(1), host.Held)
 			return err
 		},
+		"that nothing is unread": func(ctx context.Context) error {
+			select {
+			case <-time.After(2 * time.Second): // or the last write would do
+			case <-ctx.Done():
+			}
+			_, err := s.StillUnread(ctx, "empty", host.Ranges{})
+			return err
+		},
 		"Record": func(ctx context.Context) error { _, err := s.Record(ctx, "b", "k"); return err },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

@@ -264,6 +264,8 @@ func (s *Store) words(err error) string {
 		return fmt.Sprintf("not connected to any NATS server of %s", s.addresses())
 	case errors.Is(err, nats.ErrNoResponders), code == codeNotAvailable, code == codeNotLeader, code == codeStreamOffline:
 		return "the NATS cluster has no leader for it; most of its servers must run and reach each other"
+	case wrongLast(err):
+		return "others were faster each time, or most of the servers can't be reached"
 	case errors.Is(err, errBehind):
 		return err.Error() + ", and catches up or is cut off"
 	case errors.Is(err, errLostStream):

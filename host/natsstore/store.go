@@ -56,6 +56,7 @@ type Store struct {
 	attempts attempts
 
 	handed atomic.Int64 // when another daemon last handed something over, in ns
+	wrote  atomic.Int64 // when most of the servers last confirmed a write, in ns
 
 	groupsMu sync.Mutex
 	groups   map[host.GroupName]*group

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -120,6 +121,7 @@ func (s *Store) publish(ctx context.Context, id string, all []*nats.Msg) (last u
 			if answer.Error != nil {
 				return 0, answer.Error
 			}
+			s.wrote.Store(time.Now().UnixNano())
 			return answer.Seq, nil
 		case <-ctx.Done():
 			return 0, ctx.Err()

@@ -142,6 +142,14 @@ func testStillUnread(t *testing.T, s Opened) {
 	want(s.A, false, 3)
 	move(t, s.B, "g", "2,3", host.Unread, 2)
 	want(s.A, true, 1, 2, 3, 4)
+	move(t, s.A, "g", "1-4", host.Read, 4)
+	for i := 0; ; i++ { // it may say once that it has to look again
+		if still, err := s.B.StillUnread(t.Context(), "g", host.Ranges{}); err != nil || i == 3 {
+			t.Fatalf("StillUnread of nothing = %v, %v", still, err)
+		} else if still {
+			break
+		}
+	}
 }
 
 func testWatch(t *testing.T, s Opened) {
