@@ -100,7 +100,7 @@ var model = porcupine.Model{
 }
 
 // linearTime is how long a history may take to check.
-const linearTime = time.Minute
+const linearTime = 3 * time.Minute
 
 // linear says what is wrong with the history of one group if there is no order of
 // its calls, each at a moment between its beginning and its end, in which one queue
